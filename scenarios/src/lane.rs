@@ -1,0 +1,220 @@
+//! Lanes: the compared columns, and their one grammar `transport-carrier%server@client`.
+//!
+//! One name table per part serves parsing, printing, `loadgen list` and the nearest-name hint, so
+//! that a word in TOML is the word on the command line is the word in charts.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The push mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Transport {
+    /// Server-Sent Events (WHATWG HTML 9.2).
+    Sse,
+    /// WebSocket (RFC 6455).
+    Ws,
+    /// Length-prefixed frames over bare TCP: the yardstick.
+    Raw,
+}
+
+/// What carries the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Carrier {
+    /// HTTP/1.1 over TCP.
+    H1,
+    /// TCP alone.
+    Tcp,
+}
+
+/// Which server code path pushes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ServerStack {
+    /// This project's: encoded once, shared bytes, small buffers.
+    Tuned,
+    /// axum's own `Sse` or `WebSocket`, with its defaults.
+    Axum,
+}
+
+/// Which client code receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ClientStack {
+    /// This project's spec-exact decoders.
+    Lean,
+    /// reqwest with eventsource-stream.
+    Reqwest,
+    /// tokio-tungstenite with its defaults.
+    Tungstenite,
+}
+
+/// One compared column. `FromStr` and `Display` are inverse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Lane {
+    /// The push mechanism.
+    pub transport: Transport,
+    /// What carries it.
+    pub carrier: Carrier,
+    /// Which server code path pushes.
+    pub server: ServerStack,
+    /// Which client code receives.
+    pub client: ClientStack,
+}
+
+/// `(name, transport, carrier, about)`: every base lane there is.
+const BASES: [(&str, Transport, Carrier, &str); 3] = [
+    ("sse-h1", Transport::Sse, Carrier::H1, "Server-Sent Events over HTTP/1.1 (chunked response on hyper)"),
+    ("ws-h1", Transport::Ws, Carrier::H1, "WebSocket, upgraded from HTTP/1.1 (one text message an event)"),
+    (
+        "raw",
+        Transport::Raw,
+        Carrier::Tcp,
+        "length-prefixed frames over bare TCP: the yardstick, not a choice",
+    ),
+];
+
+/// `(suffix, stack, transports it can serve, about)`.
+const SERVERS: [(&str, ServerStack, &[Transport], &str); 2] = [
+    ("", ServerStack::Tuned, &[Transport::Sse, Transport::Ws, Transport::Raw], ""),
+    (
+        "%axum",
+        ServerStack::Axum,
+        &[Transport::Sse, Transport::Ws],
+        "server: axum's stock `Sse` / `WebSocket`, default buffers",
+    ),
+];
+
+/// `(suffix, stack, transports it can receive, about)`.
+const CLIENTS: [(&str, ClientStack, &[Transport], &str); 3] = [
+    ("", ClientStack::Lean, &[Transport::Sse, Transport::Ws, Transport::Raw], ""),
+    ("@reqwest", ClientStack::Reqwest, &[Transport::Sse], "client: reqwest + eventsource-stream"),
+    (
+        "@tungstenite",
+        ClientStack::Tungstenite,
+        &[Transport::Ws],
+        "client: tokio-tungstenite, default buffers",
+    ),
+];
+
+impl Lane {
+    /// Every lane that can be named, base lanes first.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut lanes: Vec<Self> = Vec::new();
+        for (_, server, serves, _) in SERVERS {
+            for (_, client, receives, _) in CLIENTS {
+                for (_, transport, carrier, _) in BASES {
+                    if serves.contains(&transport) && receives.contains(&transport) {
+                        lanes.push(Self { transport, carrier, server, client });
+                    }
+                }
+            }
+        }
+        lanes
+    }
+
+    /// What this lane is, in a line.
+    #[must_use]
+    pub fn about(self) -> String {
+        let base = BASES.iter().find(|row| row.1 == self.transport).map_or("", |row| row.3);
+        let server = SERVERS.iter().find(|row| row.1 == self.server).map_or("", |row| row.3);
+        let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.3);
+        [base, server, client].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("; ")
+    }
+
+    /// The lane with this transport on the project's own server and client.
+    #[must_use]
+    pub fn base(self) -> Self {
+        Self { server: ServerStack::Tuned, client: ClientStack::Lean, ..self }
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let base = BASES.iter().find(|row| row.1 == self.transport && row.2 == self.carrier);
+        let server = SERVERS.iter().find(|row| row.1 == self.server);
+        let client = CLIENTS.iter().find(|row| row.1 == self.client);
+        for name in [base.map(|r| r.0), server.map(|r| r.0), client.map(|r| r.0)] {
+            f.write_str(name.expect("every variant has its row"))?;
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Lane {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lanes = Self::all();
+        lanes.iter().copied().find(|lane| lane.to_string() == text).ok_or_else(|| {
+            let names: Vec<String> = lanes.iter().map(ToString::to_string).collect();
+            let hint = nearest(text, names.iter().map(String::as_str));
+            format!("unknown lane `{text}`{hint}; `loadgen list` shows all lanes")
+        })
+    }
+}
+
+/// `, did you mean ...?` for the name nearest to what was written, empty if none is near.
+pub fn nearest<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> String {
+    names
+        .map(|name| (strsim::damerau_levenshtein(written, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= 1.max(name.len() / 2))
+        .map_or(String::new(), |(_, name)| format!(", did you mean `{name}`?"))
+}
+
+impl Serialize for Lane {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lane {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Lane {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Lane".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "transport-carrier%server@client, for example sse-h1@reqwest" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lane_reads_back_from_its_name() {
+        let names: Vec<String> = Lane::all().iter().map(ToString::to_string).collect();
+        for (name, lane) in names.iter().zip(Lane::all()) {
+            assert_eq!(name.parse(), Ok(lane));
+            assert!(!lane.about().is_empty());
+        }
+        assert_eq!(
+            names,
+            [
+                "sse-h1",
+                "ws-h1",
+                "raw",
+                "sse-h1@reqwest",
+                "ws-h1@tungstenite",
+                "sse-h1%axum",
+                "ws-h1%axum",
+                "sse-h1%axum@reqwest",
+                "ws-h1%axum@tungstenite",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_nearest() {
+        let error = "ssh-h1".parse::<Lane>().unwrap_err();
+        assert!(error.contains("did you mean `sse-h1`?"), "{error}");
+        assert!(!"carrier-pigeon".parse::<Lane>().unwrap_err().contains("did you mean"));
+    }
+}

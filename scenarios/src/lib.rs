@@ -1,0 +1,24 @@
+//! What is run: scenarios as written, plans as resolved, lanes, schedules and payloads.
+//!
+//! Pure on purpose (no sockets, no runtime, no clock read except `Moment::now`), so that both
+//! ends of a measurement can compute the same schedule and the same bodies from the same seed.
+
+pub mod catalog;
+pub mod envelope;
+pub mod lane;
+pub mod moment;
+pub mod payload;
+pub mod plan;
+pub mod quantity;
+pub mod scenario;
+pub mod schedule;
+pub mod seed;
+
+pub use envelope::{Envelope, Event, Identity};
+pub use lane::{Carrier, ClientStack, Lane, ServerStack, Transport};
+pub use moment::Moment;
+pub use payload::Payload;
+pub use plan::{Plan, Repetition};
+pub use quantity::{Count, Span};
+pub use scenario::{Scenario, ScenarioError};
+pub use schedule::{Arrivals, Block, Schedule};

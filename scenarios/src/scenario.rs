@@ -1,0 +1,351 @@
+//! A scenario as written: one TOML file, every field overridable, nothing that no code executes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::catalog;
+use crate::envelope::{Envelope, Identity};
+use crate::lane::{Lane, Transport, nearest};
+use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
+use crate::quantity::{Count, Span};
+use crate::schedule::Arrivals;
+
+/// What is wrong with a scenario, for people.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ScenarioError(pub String);
+
+/// A workload as written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// What it is, in a line.
+    pub about: String,
+    /// The compared columns.
+    pub lanes: Vec<Lane>,
+    /// Subscribers per lane.
+    pub subscribers: Count,
+    /// Events per second per lane.
+    pub rate: f64,
+    /// Publishing time per lane and repetition.
+    pub duration: Span,
+    /// Length of one interleaved block.
+    #[serde(default = "defaults::block")]
+    pub block: Span,
+    /// Time after each block in which it drains.
+    #[serde(default = "defaults::gap")]
+    pub gap: Span,
+    /// Fresh starts of all processes.
+    pub repetitions: Count,
+    /// The law of arrivals.
+    #[serde(default)]
+    pub arrivals: Arrivals,
+    /// What the bodies are.
+    pub payload: Payload,
+    /// The event's name.
+    #[serde(default = "defaults::event")]
+    pub event: String,
+    /// How much identity every lane carries.
+    #[serde(default)]
+    pub identity: Identity,
+    /// How identity is written where the transport has no fields for it.
+    #[serde(default)]
+    pub envelope: Envelope,
+    /// Seed of bodies, instants and orders.
+    #[serde(default = "defaults::seed")]
+    pub seed: u64,
+    /// Share of `duration` a lane gets, where it is not all of it.
+    #[serde(default)]
+    pub share: BTreeMap<Lane, f64>,
+    /// Least number of 100 ms slices of warm-up, all lanes together; 0 for none.
+    #[serde(default)]
+    pub warmup: Count,
+    /// Numbers of idle connections at which memory is read; empty for no memory phase.
+    #[serde(default)]
+    pub memory: Vec<Count>,
+    /// Payload sizes of the byte-only sweep; empty for none.
+    #[serde(default)]
+    pub sweep: Vec<Count>,
+    /// `TCP_MAXSEG` on the listener, so that segments are those of an Ethernet; 0 leaves loopback's.
+    #[serde(default = "defaults::mss")]
+    pub mss: Count,
+    /// Congestion control of every socket.
+    #[serde(default = "defaults::congestion")]
+    pub congestion: String,
+    /// `SO_SNDBUF` of every socket, bytes as given to the kernel (which doubles them).
+    #[serde(default = "defaults::buffer")]
+    pub send_buffer: Count,
+    /// `SO_RCVBUF` of every socket, likewise.
+    #[serde(default = "defaults::buffer")]
+    pub receive_buffer: Count,
+    /// Events a slow subscriber may lag behind before the oldest are dropped (and counted).
+    #[serde(default = "defaults::lag")]
+    pub lag: Count,
+}
+
+mod defaults {
+    use std::time::Duration;
+
+    use crate::quantity::{Count, Span};
+
+    pub fn block() -> Span {
+        Span(Duration::from_millis(600))
+    }
+    pub fn gap() -> Span {
+        Span(Duration::from_millis(100))
+    }
+    pub fn event() -> String {
+        "message".into()
+    }
+    pub const fn seed() -> u64 {
+        1
+    }
+    pub const fn mss() -> Count {
+        Count(1460)
+    }
+    pub fn congestion() -> String {
+        "cubic".into()
+    }
+    pub const fn buffer() -> Count {
+        Count(256 * 1024)
+    }
+    pub const fn lag() -> Count {
+        Count(1024)
+    }
+}
+
+impl Scenario {
+    /// Reads an embedded scenario by name, or a file by its path, with `key=value` overrides.
+    /// Returns its short name beside it.
+    ///
+    /// # Errors
+    /// Unknown name, unreadable file, wrong field or value (with line and caret), absurd numbers.
+    pub fn load(name_or_path: &str, overrides: &[(String, String)]) -> Result<(String, Self), ScenarioError> {
+        let path = Path::new(name_or_path);
+        let is_path = path.extension().is_some_and(|e| e == "toml") || name_or_path.contains('/');
+        let (name, text) = if is_path {
+            let text = std::fs::read_to_string(path)
+                .map_err(|err| ScenarioError(format!("cannot read scenario {name_or_path}: {err}")))?;
+            (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), text)
+        } else {
+            (name_or_path.to_owned(), catalog::text(name_or_path).map_err(ScenarioError)?.to_owned())
+        };
+        let source = if is_path { name_or_path.to_owned() } else { format!("scenario {name}") };
+        let scenario = Self::parse(&source, &text, overrides)?;
+        Ok((name, scenario))
+    }
+
+    /// Reads TOML text; `source` names it in errors.
+    ///
+    /// # Errors
+    /// As [`Scenario::load`].
+    pub fn parse(source: &str, text: &str, overrides: &[(String, String)]) -> Result<Self, ScenarioError> {
+        let in_source =
+            |err: toml::de::Error| ScenarioError(format!("{source}: {}", err.to_string().trim_end()));
+        let written: Self = toml::from_str(text).map_err(in_source)?;
+        written.check().map_err(|err| ScenarioError(format!("{source}: {err}")))?;
+        if overrides.is_empty() {
+            return Ok(written);
+        }
+        let mut table: toml::Table = toml::from_str(text).map_err(in_source)?;
+        for (key, value) in overrides {
+            set(&mut table, key, value)?;
+            let edited: Self =
+                toml::Value::Table(table.clone()).try_into().map_err(|err: toml::de::Error| {
+                    ScenarioError(format!("cannot set {key}={value}: {}", err.message()))
+                })?;
+            drop(edited);
+        }
+        let edited: Self = toml::Value::Table(table).try_into().map_err(in_source)?;
+        edited.check().map_err(|err| ScenarioError(format!("{source} with overrides: {err}")))?;
+        Ok(edited)
+    }
+
+    /// Refuses what cannot be run or would take absurdly long.
+    fn check(&self) -> Result<(), String> {
+        let in_range = |field: &str, value: f64, low: f64, high: f64| match value.is_finite()
+            && (low..=high).contains(&value)
+        {
+            true => Ok(()),
+            false => Err(format!("`{field}` is {value}; allowed is {low} to {high}")),
+        };
+        let count = |field: &str, value: Count, low: u64, high: u64| match (low..=high).contains(&value.0) {
+            true => Ok(()),
+            false => Err(format!("`{field}` is {}; allowed is {low} to {high}", value.0)),
+        };
+        let span = |field: &str, value: Span, low: u64, high: u64| {
+            let (low, high) = (Span(Duration::from_millis(low)), Span(Duration::from_millis(high)));
+            match (low..=high).contains(&value) {
+                true => Ok(()),
+                false => Err(format!("`{field}` is {value}; allowed is {low} to {high}")),
+            }
+        };
+        count("subscribers", self.subscribers, 1, 200_000)?;
+        in_range("rate", self.rate, 0.01, 100_000.0)?;
+        span("block", self.block, 500, 60_000)?;
+        span("duration", self.duration, 500, 3_600_000)?;
+        span("gap", self.gap, 0, 10_000)?;
+        count("repetitions", self.repetitions, 1, 1_000)?;
+        count("warmup", self.warmup, 0, 10_000)?;
+        count("mss", self.mss, 0, 65_495)?;
+        count("send_buffer", self.send_buffer, 4_096, 16 << 20)?;
+        count("receive_buffer", self.receive_buffer, 4_096, 16 << 20)?;
+        count("lag", self.lag, 1, 1 << 20)?;
+        self.memory.iter().try_for_each(|level| count("memory", *level, 1, 100_000))?;
+        self.sweep.iter().try_for_each(|size| count("sweep", *size, 0, 1 << 20))?;
+        self.share.values().try_for_each(|share| in_range("share", *share, 0.01, 1.0))?;
+        if self.duration < self.block {
+            return Err(format!(
+                "`duration` {} is shorter than one `block` of {}",
+                self.duration, self.block
+            ));
+        }
+        if self.rate * self.block.0.as_secs_f64() < 1.0 {
+            return Err(format!(
+                "a block of {} holds no event at rate {}; lengthen `block`",
+                self.block, self.rate
+            ));
+        }
+        self.check_lanes().and_then(|()| self.check_events())
+    }
+
+    fn check_lanes(&self) -> Result<(), String> {
+        if self.lanes.is_empty() {
+            return Err("`lanes` is empty; name at least one, for example [\"sse-h1\", \"ws-h1\"]".into());
+        }
+        for (i, lane) in self.lanes.iter().enumerate() {
+            if self.lanes[..i].contains(lane) {
+                return Err(format!("lane `{lane}` is named twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_events(&self) -> Result<(), String> {
+        let name = &self.event;
+        if name.is_empty()
+            || name.len() > 64
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        {
+            return Err(format!("`event` is `{name}`; allowed are 1 to 64 letters, digits and -_.:"));
+        }
+        match self.payload {
+            Payload::Text(bytes) if bytes > 1 << 20 => Err("`payload` is above 1 MiB".into()),
+            Payload::Text(bytes) if self.identity == Identity::None && bytes < SELF_IDENTIFYING_BYTES => {
+                Err(format!(
+                    "with identity `none` an event is recognised by its body, which needs `text:{SELF_IDENTIFYING_BYTES}` or more"
+                ))
+            }
+            Payload::Sweep { .. } => {
+                Err("`payload = \"sweep:...\"` is internal; list sizes under `sweep`".into())
+            }
+            Payload::Ticker | Payload::Text(_) => Ok(()),
+        }
+    }
+
+    /// The share of `duration` a lane gets, 0 to 1.
+    #[must_use]
+    pub fn share_of(&self, lane: Lane) -> f64 {
+        let base = Lane { transport: lane.transport, ..lane.base() };
+        let inherited = if lane.transport == Transport::Raw { self.share.get(&base) } else { None };
+        self.share.get(&lane).or(inherited).copied().unwrap_or(1.0)
+    }
+}
+
+/// Sets `a.b=value` in a table; the value is read as TOML, and as text when it is none.
+fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<(), ScenarioError> {
+    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
+    let fields: Vec<String> = schemars::schema_for!(Scenario)
+        .get("properties")
+        .and_then(|properties| properties.as_object().map(|fields| fields.keys().cloned().collect()))
+        .unwrap_or_default();
+    let top = path.unwrap_or(last);
+    if !fields.iter().any(|field| field == top) {
+        let hint = nearest(top, fields.iter().map(String::as_str));
+        return Err(ScenarioError(format!(
+            "cannot set `{key}`: a scenario has no field `{top}`{hint}; its fields are {}",
+            fields.join(", ")
+        )));
+    }
+    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut one| one.remove("value"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let parsed = match parsed {
+        toml::Value::Integer(n) if top == "rate" => {
+            toml::Value::Float(f64::from(i32::try_from(n).unwrap_or(i32::MAX)))
+        }
+        other => other,
+    };
+    let target = match path {
+        None => table,
+        Some(path) => table
+            .entry(path)
+            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+            .as_table_mut()
+            .ok_or_else(|| ScenarioError(format!("cannot set `{key}`: `{path}` has no fields of its own")))?,
+    };
+    target.insert(last.to_owned(), parsed);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(key: &str, value: &str) -> Result<Scenario, String> {
+        Scenario::load("smoke", &[(key.into(), value.into())]).map(|(_, s)| s).map_err(|err| err.to_string())
+    }
+
+    #[test]
+    fn every_embedded_scenario_is_sound() {
+        for (name, _) in catalog::all() {
+            Scenario::load(name, &[]).unwrap();
+        }
+    }
+
+    #[test]
+    fn overrides_reach_their_field() {
+        assert_eq!(with("subscribers", "5k").unwrap().subscribers, Count(5_000));
+        assert!((with("rate", "40").unwrap().rate - 40.0).abs() < f64::EPSILON);
+        assert_eq!(with("payload", "text:1k").unwrap().payload, Payload::Text(1_000));
+        assert_eq!(with("lanes", "[\"raw\"]").unwrap().lanes.len(), 1);
+        assert!(
+            (with("share.raw", "0.5").unwrap().share_of("raw".parse().unwrap()) - 0.5).abs() < f64::EPSILON
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let cases = [
+            ("subscribers", "0"),
+            ("subscribers", "-3"),
+            ("rate", "0"),
+            ("rate", "1e12"),
+            ("duration", "10ms"),
+            ("block", "soon"),
+            ("lanes", "[]"),
+            ("lanes", "[\"raw\", \"raw\"]"),
+            ("lanes", "[\"ssh-h1\"]"),
+            ("event", "two\nlines"),
+            ("identity", "some"),
+            ("payload", "text:5m"),
+            ("subscriber", "5"),
+            ("about.x", "1"),
+            ("gap", "-1s"),
+        ];
+        let errors: Vec<String> =
+            cases.iter().map(|(k, v)| format!("{k}={v}: {}", with(k, v).unwrap_err())).collect();
+        insta::assert_snapshot!(errors.join("\n"));
+    }
+
+    #[test]
+    fn a_wrong_field_is_shown_with_its_line_and_a_caret() {
+        let text = catalog::text("smoke").unwrap().replace("rate = 25", "rte = 25");
+        insta::assert_snapshot!(Scenario::parse("my.toml", &text, &[]).unwrap_err());
+    }
+}
