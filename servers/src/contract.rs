@@ -1,0 +1,151 @@
+//! What a host process is told and what it answers: JSON lines on stdio.
+//!
+//! The first line it reads is a [`HostOrder`], every further line a [`HostCommand`]; every line it
+//! writes is a [`HostReply`]. The end of its stdin ends it at once, so that no orphan outlives the
+//! process that started it. Plain data, so that a host on another machine is more of the same.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
+use serde::{Deserialize, Serialize};
+
+/// What to serve. The first line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostOrder {
+    /// The lane to serve.
+    pub lane: Lane,
+    /// The scenario as resolved.
+    pub scenario: Scenario,
+    /// The bodies; apart from the scenario because the byte-only sweep has its own.
+    pub payload: Payload,
+    /// The core to pin the process to.
+    pub core: Option<usize>,
+    /// Where to listen; port 0 takes a free one.
+    pub bind: SocketAddr,
+}
+
+/// What to do next. Every further line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostCommand {
+    /// Record the writes of the connections from these ports, from now on.
+    Sample {
+        /// Ports of the clients' ends.
+        peers: Vec<u16>,
+    },
+    /// Publish one event now; answered by [`HostReply::Stepped`].
+    Step {
+        /// Its sequence number.
+        seq: u64,
+    },
+    /// Publish a schedule; answered by [`HostReply::Ran`] when it ends.
+    Run {
+        /// Time zero of the schedule.
+        start: Moment,
+        /// When each event is meant to leave.
+        schedule: Schedule,
+    },
+    /// Finish the current block, then end the run. Does nothing between runs.
+    Stop,
+    /// Answer with [`HostReply::Report`].
+    Report,
+    /// End the process.
+    Exit,
+}
+
+/// What a host says. One line each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostReply {
+    /// It listens.
+    Ready {
+        /// Its process.
+        pid: u32,
+        /// Where it listens.
+        address: SocketAddr,
+        /// Options of the listener, read back from the kernel.
+        sockets: SocketFacts,
+    },
+    /// The event was handed to the hub.
+    Stepped {
+        /// Its sequence number.
+        seq: u64,
+    },
+    /// The run ended: all events published, or stopped at the end of a block.
+    Ran(RanPhase),
+    /// Counters since the process began.
+    Report(Totals),
+    /// It cannot do what it was told.
+    Failed {
+        /// Why, for people.
+        text: String,
+    },
+}
+
+/// Options of a socket, read back from the kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketFacts {
+    /// Congestion control.
+    pub congestion: String,
+    /// `TCP_NODELAY`.
+    pub nodelay: bool,
+    /// `TCP_MAXSEG`: as set on a listener, as in use on a connection.
+    pub mss: u32,
+    /// `SO_SNDBUF`, bytes (the kernel reports twice what was asked for).
+    pub send_buffer_bytes: u64,
+    /// `SO_RCVBUF`, likewise.
+    pub receive_buffer_bytes: u64,
+    /// The lane's user-space read buffer, bytes.
+    pub read_buffer_bytes: u64,
+    /// Listen backlog in effect: what was asked for, capped by `net.core.somaxconn`.
+    pub backlog: u32,
+}
+
+/// What one run published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RanPhase {
+    /// Blocks published to their end.
+    pub blocks_done: u64,
+    /// Published minus intended, ns, one an event in order of seq.
+    pub lag_ns: Vec<u64>,
+    /// When each event was handed to the hub.
+    pub published: Vec<Moment>,
+    /// SHA-256 over the bodies of these events in order of seq, lower-case hex.
+    pub bodies_sha256: String,
+}
+
+/// Counters since the process began.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections open now.
+    pub open: u64,
+    /// Deliveries dropped because their subscriber lagged too far behind.
+    pub events_dropped: u64,
+    /// Subscriptions that lost at least one delivery so.
+    pub slow_subscribers: u64,
+    /// System calls that wrote something.
+    pub writes: u64,
+    /// Bytes written.
+    pub bytes_sent: u64,
+    /// Bytes read.
+    pub bytes_received: u64,
+    /// Connections and requests refused, by reason.
+    pub refused: BTreeMap<String, u64>,
+    /// The writes of the sampled connections.
+    pub samples: Vec<SampledWrites>,
+    /// Options of the first accepted connection.
+    pub sockets: Option<SocketFacts>,
+}
+
+/// The writes of one sampled connection since it was first sampled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampledWrites {
+    /// Port of the client's end.
+    pub peer_port: u16,
+    /// `(offset of the stream at the end of the write, counted from accept; the moment just before
+    /// the system call)`, one a write.
+    pub writes: Vec<(u64, Moment)>,
+}
