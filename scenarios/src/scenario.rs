@@ -275,12 +275,6 @@ fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<(), ScenarioEr
         .ok()
         .and_then(|mut one| one.remove("value"))
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    let parsed = match parsed {
-        toml::Value::Integer(n) if top == "rate" => {
-            toml::Value::Float(f64::from(i32::try_from(n).unwrap_or(i32::MAX)))
-        }
-        other => other,
-    };
     let target = match path {
         None => table,
         Some(path) => table
