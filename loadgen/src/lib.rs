@@ -1,0 +1,3 @@
+//! Who subscribes, and who runs the whole.
+
+pub mod ledger;
