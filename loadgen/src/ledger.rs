@@ -74,6 +74,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn ranges(seqs: impl IntoIterator<Item = Range<u64>>) -> Vec<u64> {
+        seqs.into_iter().flatten().collect()
+    }
+
     fn account(arrivals: &[u64]) -> (Vec<Arrived>, Ledger) {
         let mut ledger = Ledger::starting_at(10);
         (arrivals.iter().map(|seq| ledger.arrive(*seq)).collect(), ledger)
@@ -83,7 +87,7 @@ mod tests {
     fn one_lost_is_one_lost() {
         let (arrived, ledger) = account(&[10, 12, 13]);
         assert_eq!(arrived, [Arrived::First; 3]);
-        assert_eq!(ledger.lost(14), [11..12]);
+        assert_eq!(ranges(ledger.lost(14)), [11]);
     }
 
     #[test]
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn what_never_came_at_the_end_is_lost_too() {
         let (_, ledger) = account(&[10, 11]);
-        assert_eq!(ledger.lost(20), [12..20]);
+        assert_eq!(ranges(ledger.lost(20)), (12..20).collect::<Vec<_>>());
         assert!(ledger.lost(12).is_empty());
     }
 
@@ -115,7 +119,7 @@ mod tests {
             let distinct: HashSet<u64> = arrivals.iter().copied().collect();
             let duplicates = arrived.iter().filter(|what| **what == Arrived::Duplicate).count();
             prop_assert_eq!(duplicates, arrivals.len() - distinct.len());
-            let lost: Vec<u64> = ledger.lost(40).into_iter().flatten().collect();
+            let lost = ranges(ledger.lost(40));
             let never: Vec<u64> = (10..40).filter(|seq| !distinct.contains(seq)).collect();
             prop_assert_eq!(lost, never);
         }
