@@ -1,0 +1,184 @@
+//! The client half of each transport, behind one seam: the fleet has one loop for every lane.
+//!
+//! Enum dispatch, so that nothing is boxed per event. The lean stack (`lean.rs` over the sans-IO
+//! decoders `sse.rs`, `ws.rs`, `raw.rs`) counts every byte it reads; the ecosystem's own stacks
+//! (`reqwest.rs`, `tungstenite.rs`) hide their bytes, and then nothing is reported for them.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use results::run::Sockets;
+use scenarios::{ClientStack, Event, Lane, Moment, Scenario};
+
+use crate::failure::Failure;
+
+pub mod chunked;
+pub mod handshake;
+pub mod lean;
+pub mod raw;
+pub mod reqwest;
+pub mod scratch;
+pub mod sse;
+pub mod tungstenite;
+pub mod ws;
+pub mod ws_frame;
+
+#[cfg(test)]
+mod tests;
+
+/// Bytes one read can return: one buffer a thread, the same size on every lean lane.
+pub const READ_BUFFER: usize = 16 * 1024;
+
+/// The largest event, message or frame a lean client takes; larger ones are a protocol error.
+pub const MAX_EVENT: usize = 16 << 20;
+
+/// Where a subscriber connects to, and as what.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The compared column: chooses transport and client stack.
+    pub lane: Lane,
+    /// The server.
+    pub address: SocketAddr,
+    /// The source address, where the ports of one do not suffice; `None` leaves it to the kernel.
+    pub source: Option<IpAddr>,
+    /// Identity, envelope and socket options.
+    pub scenario: Arc<Scenario>,
+}
+
+/// The kernel's receive stamp of the last segment of a read: `CLOCK_REALTIME`, ns since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelStamp(pub u64);
+
+/// When and where an event ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// The clock, read once after each successful read.
+    pub read: Moment,
+    /// The kernel's stamp of that read, on sampled connections.
+    pub kernel: Option<KernelStamp>,
+    /// Bytes received on this connection, handshake included, up to and including the last byte of
+    /// this event; 0 where the stack hides it.
+    pub end_offset: u64,
+}
+
+/// What a subscriber's stream yields to: called synchronously and in order, and on lean lanes
+/// without an allocation.
+pub trait Sink {
+    /// One complete event.
+    fn event(&mut self, event: &Event<'_>, arrival: Arrival);
+}
+
+/// Bytes of one connection by layer. Every byte received is in exactly one of `payload`,
+/// `event_framing`, `transport_framing`, `control` and `handshake_down`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bodies, as they stood on the wire.
+    pub payload: u64,
+    /// SSE field names and newlines, or the envelope.
+    pub event_framing: u64,
+    /// Chunk lines, WebSocket frame headers, the raw lane's prefix, and what of a message is
+    /// not complete yet.
+    pub transport_framing: u64,
+    /// Comments, pings, `retry`: what carries no event.
+    pub control: u64,
+    /// Sent while connected.
+    pub up: u64,
+    /// Received before the stream was open: response head or hello.
+    pub handshake_down: u64,
+    /// Sent before the stream was open.
+    pub handshake_up: u64,
+}
+
+impl Counts {
+    /// All that was received.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        self.payload + self.event_framing + self.transport_framing + self.control + self.handshake_down
+    }
+}
+
+/// One open stream.
+pub enum Subscriber {
+    /// This project's spec-exact decoders over a bare socket.
+    Lean(lean::Lean),
+    /// reqwest with eventsource-stream.
+    Reqwest(reqwest::Reqwest),
+    /// tokio-tungstenite with its defaults.
+    Tungstenite(Box<tungstenite::Tungstenite>),
+}
+
+impl Subscriber {
+    /// Connects and completes the handshake: response head, 101 or hello frame. What arrives behind
+    /// it in the same read is delivered by the first [`Subscriber::next`].
+    ///
+    /// # Errors
+    /// No connection, or no valid handshake.
+    pub async fn connect(target: &Target) -> Result<Self, Failure> {
+        Ok(match target.lane.client {
+            ClientStack::Lean => Self::Lean(lean::Lean::connect(target).await?),
+            ClientStack::Reqwest => Self::Reqwest(reqwest::Reqwest::connect(target).await?),
+            ClientStack::Tungstenite => {
+                Self::Tungstenite(Box::new(tungstenite::Tungstenite::connect(target).await?))
+            }
+        })
+    }
+
+    /// Awaits at least one read (lean) or one event (ecosystem) and gives `sink` every event that
+    /// is complete. Cancel-safe: what was read was delivered.
+    ///
+    /// # Errors
+    /// [`Failure::Ended`] at the end of the stream; else what broke it.
+    pub async fn next(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
+        match self {
+            Self::Lean(lean) => lean.next(sink).await,
+            Self::Reqwest(reqwest) => reqwest.next(sink).await,
+            Self::Tungstenite(tungstenite) => tungstenite.next(sink).await,
+        }
+    }
+
+    /// Turns on the kernel's receive stamps; false if the stack hides its socket.
+    ///
+    /// # Errors
+    /// The kernel refuses the option.
+    pub fn sample(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Lean(lean) => lean.sample().map(|()| true),
+            Self::Reqwest(_) | Self::Tungstenite(_) => Ok(false),
+        }
+    }
+
+    /// Bytes by layer so far; `None` if the stack hides them.
+    #[must_use]
+    pub fn counts(&self) -> Option<Counts> {
+        match self {
+            Self::Lean(lean) => Some(lean.counts()),
+            Self::Reqwest(_) | Self::Tungstenite(_) => None,
+        }
+    }
+
+    /// The local port; `None` if the stack hides its socket.
+    #[must_use]
+    pub fn local_port(&self) -> Option<u16> {
+        let stream = match self {
+            Self::Lean(lean) => lean.stream(),
+            Self::Tungstenite(tungstenite) => tungstenite.stream(),
+            Self::Reqwest(_) => return None,
+        };
+        stream.local_addr().ok().map(|address| address.port())
+    }
+
+    /// The socket's options as the kernel has them, and the size of the read buffer; `None` if the
+    /// stack hides its socket.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn sockets(&self) -> io::Result<Option<Sockets>> {
+        let (stream, read_buffer) = match self {
+            Self::Lean(lean) => (lean.stream(), READ_BUFFER),
+            Self::Tungstenite(tungstenite) => (tungstenite.stream(), tungstenite.read_buffer()),
+            Self::Reqwest(_) => return Ok(None),
+        };
+        crate::dial::facts(stream, read_buffer).map(Some)
+    }
+}
