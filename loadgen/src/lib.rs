@@ -1,3 +1,5 @@
 //! Who subscribes, and who runs the whole.
 
+pub mod expect;
 pub mod ledger;
+pub mod recorder;

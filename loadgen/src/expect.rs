@@ -1,0 +1,116 @@
+//! What is expected of a phase: for every scheduled event its intended instant, body and place.
+//!
+//! Computed before time zero, so that judging an arrival is one look-up and one comparison of
+//! bytes, without formatting or allocation on the measured path.
+
+use scenarios::{Identity, Moment, Payload, Scenario, Schedule};
+
+/// One second of the time line, in nanoseconds.
+pub const SLICE_NS: u64 = 1_000_000_000;
+
+/// One scheduled event.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// When it is meant to leave.
+    pub intended: Moment,
+    /// Its body.
+    pub body: Box<[u8]>,
+    /// Index of its block.
+    pub block: usize,
+    /// Index of its second, counted over all blocks.
+    pub slice: usize,
+}
+
+/// All events of one phase of one lane.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    first_seq: u64,
+    slots: Vec<Slot>,
+    slices: Vec<(usize, u64, u64)>,
+}
+
+impl Expected {
+    /// Expands a schedule that begins at `start`.
+    #[must_use]
+    pub fn new(scenario: &Scenario, payload: &Payload, start: Moment, schedule: &Schedule) -> Self {
+        let mut expected = Self { first_seq: schedule.first_seq(), ..Self::default() };
+        for (index, block) in schedule.blocks().iter().enumerate() {
+            let base = expected.slices.len();
+            for second in 0..block.span_ns.div_ceil(SLICE_NS) {
+                let offset = second * SLICE_NS;
+                let length = SLICE_NS.min(block.span_ns - offset);
+                expected.slices.push((index, block.start_ns + offset, length));
+            }
+            for seq in block.first_seq..block.first_seq + block.events {
+                let offset = schedule.intended(seq).expect("the schedule holds the events of its blocks");
+                let second = usize::try_from((offset - block.start_ns) / SLICE_NS).expect("few seconds");
+                expected.slots.push(Slot {
+                    intended: start.plus_nanos(offset),
+                    body: payload.body(scenario.seed, seq).into(),
+                    block: index,
+                    slice: base + second,
+                });
+            }
+        }
+        expected
+    }
+
+    /// The slot of a sequence number.
+    #[must_use]
+    pub fn slot(&self, seq: u64) -> Option<&Slot> {
+        self.slots.get(usize::try_from(seq.checked_sub(self.first_seq)?).ok()?)
+    }
+
+    /// The sequence number of a body, for events that carry no id.
+    #[must_use]
+    pub fn seq_of(&self, body: &[u8]) -> Option<u64> {
+        let index = self.slots.iter().position(|slot| *slot.body == *body)?;
+        Some(self.first_seq + index as u64)
+    }
+
+    /// The first sequence number.
+    #[must_use]
+    pub const fn first_seq(&self) -> u64 {
+        self.first_seq
+    }
+
+    /// The seconds of the time line: `(block, start, length)`, ns after time zero.
+    #[must_use]
+    pub fn slices(&self) -> &[(usize, u64, u64)] {
+        &self.slices
+    }
+}
+
+/// The event name every lane carries under this identity.
+#[must_use]
+pub fn name_on_wire(scenario: &Scenario) -> Option<&[u8]> {
+    match scenario.identity {
+        Identity::IdEvent => Some(scenario.event.as_bytes()),
+        Identity::None | Identity::Id => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scenarios::{Arrivals, Block};
+
+    #[test]
+    fn slots_lie_in_their_block_and_second() {
+        let (_, scenario) = Scenario::load("smoke", &[]).unwrap();
+        let block = Block { lane: 0, round: 0, start_ns: 5, span_ns: 2_500_000_000, first_seq: 7, events: 5 };
+        let schedule = Schedule::new(Arrivals::Constant, 1, vec![block]);
+        let expected = Expected::new(&scenario, &Payload::Ticker, Moment::from_nanos(1_000), &schedule);
+        let places: Vec<(u64, usize)> = (7..12)
+            .map(|seq| expected.slot(seq).map(|s| (s.intended.as_nanos(), s.slice)).unwrap())
+            .collect();
+        let at = |i: u64| 1_005 + i * 500_000_000;
+        assert_eq!(places, [(at(0), 0), (at(1), 0), (at(2), 1), (at(3), 1), (at(4), 2)]);
+        assert_eq!(
+            expected.slices(),
+            [(0, 5, SLICE_NS), (0, 1_000_000_005, SLICE_NS), (0, 2_000_000_005, 500_000_000)]
+        );
+        assert!(expected.slot(6).is_none() && expected.slot(12).is_none());
+        assert_eq!(expected.seq_of(&Payload::Ticker.body(scenario.seed, 9)), Some(9));
+    }
+}

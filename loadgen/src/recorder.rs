@@ -1,0 +1,221 @@
+//! What one worker thread records of the arrivals of its subscribers.
+//!
+//! Owned by its thread: no lock, channel, allocation or formatting per event (DESIGN 3.8). Latency
+//! is the arrival minus the *intended* instant, so a late publisher cannot hide (METHOD M2).
+
+use hdrhistogram::Histogram;
+use results::LatencyHistogram;
+use results::run::{Ledger as Totals, Slice};
+use scenarios::{Event, Moment};
+
+use crate::expect::Expected;
+use crate::ledger::{Arrived, Ledger};
+
+/// What is known of one subscriber between events.
+#[derive(Clone, Debug, Default)]
+struct Account {
+    ledger: Ledger,
+    last_latency_ns: Option<u64>,
+}
+
+/// Arrivals of one block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BlockCount {
+    /// Deliveries that arrived.
+    pub deliveries: u64,
+    /// Sum of their latencies, ns.
+    pub latency_sum_ns: u64,
+}
+
+/// The record of one phase.
+#[derive(Debug)]
+pub struct Recorder {
+    expected: Expected,
+    name: Option<Box<[u8]>>,
+    accounts: Vec<Account>,
+    counts: Totals,
+    latency: LatencyHistogram,
+    jitter: LatencyHistogram,
+    blocks: Vec<BlockCount>,
+    slices: Vec<Histogram<u32>>,
+}
+
+impl Recorder {
+    /// A record of `expected` for so many subscribers; `name` is the event name they must see.
+    #[must_use]
+    pub fn new(expected: Expected, name: Option<&[u8]>, subscribers: usize) -> Self {
+        let account = Account { ledger: Ledger::starting_at(expected.first_seq()), last_latency_ns: None };
+        let slice = Histogram::new_with_bounds(1, results::latency::MAX_NS, 2).expect("the bounds are valid");
+        let blocks = expected.slices().iter().map(|slice| slice.0 + 1).max().unwrap_or(0);
+        Self {
+            name: name.map(Into::into),
+            accounts: vec![account; subscribers],
+            counts: Totals::default(),
+            latency: LatencyHistogram::default(),
+            jitter: LatencyHistogram::default(),
+            blocks: vec![BlockCount::default(); blocks],
+            slices: vec![slice; expected.slices().len()],
+            expected,
+        }
+    }
+
+    /// Enters an event that `subscriber` finished reading at `read`.
+    #[inline]
+    pub fn arrive(&mut self, subscriber: usize, event: &Event<'_>, read: Moment) {
+        let seq = match event.id {
+            Some(_) => event.seq(),
+            None => self.expected.seq_of(&event.data),
+        };
+        let Some((seq, slot)) = seq.and_then(|seq| Some((seq, self.expected.slot(seq)?))) else {
+            self.counts.unexpected += 1;
+            return;
+        };
+        let account = &mut self.accounts[subscriber];
+        match account.ledger.arrive(seq) {
+            Arrived::Duplicate => {
+                self.counts.duplicated += 1;
+                return;
+            }
+            Arrived::Reordered => self.counts.reordered += 1,
+            Arrived::First => {}
+        }
+        if *event.data != *slot.body || event.name != self.name.as_deref() {
+            self.counts.corrupted += 1;
+            return;
+        }
+        let latency_ns = read.nanos_since(slot.intended);
+        self.counts.delivered += 1;
+        self.latency.record(latency_ns);
+        if let Some(last) = account.last_latency_ns.replace(latency_ns) {
+            self.jitter.record(latency_ns.abs_diff(last));
+        }
+        let block = &mut self.blocks[slot.block];
+        block.deliveries += 1;
+        block.latency_sum_ns += latency_ns;
+        self.slices[slot.slice].saturating_record(latency_ns.max(1));
+    }
+
+    /// Deliveries that arrived so far, corrupted ones included.
+    #[must_use]
+    pub const fn arrived(&self) -> u64 {
+        self.counts.delivered + self.counts.corrupted
+    }
+
+    /// The account of all subscribers, when events below `end` were published. Lost events become
+    /// censored samples of the latency (METHOD M4).
+    pub fn close(&mut self, end: u64) -> Totals {
+        let lost: u64 = self
+            .accounts
+            .iter()
+            .flat_map(|account| account.ledger.lost(end))
+            .map(|gap| gap.end - gap.start)
+            .sum();
+        self.latency.add_lost(lost);
+        self.counts.lost = lost;
+        self.counts.expected = (end - self.expected.first_seq()) * self.accounts.len() as u64;
+        self.counts
+    }
+
+    /// Latencies from the intended instants.
+    #[must_use]
+    pub const fn latency(&self) -> &LatencyHistogram {
+        &self.latency
+    }
+
+    /// Changes of latency between neighbouring events of a subscriber.
+    #[must_use]
+    pub const fn jitter(&self) -> &LatencyHistogram {
+        &self.jitter
+    }
+
+    /// Arrivals by block.
+    #[must_use]
+    pub fn blocks(&self) -> &[BlockCount] {
+        &self.blocks
+    }
+
+    /// The time line of one block.
+    #[must_use]
+    pub fn time_line(&self, block: usize) -> Vec<Slice> {
+        let seconds = self.expected.slices().iter().zip(&self.slices);
+        seconds
+            .filter(|((of, _, _), _)| *of == block)
+            .map(|((_, start_ns, span_ns), held)| Slice {
+                start_ns: *start_ns,
+                span_ns: *span_ns,
+                deliveries: held.len(),
+                p50_ns: held.value_at_quantile(0.5),
+                p99_ns: held.value_at_quantile(0.99),
+                max_ns: held.max(),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use scenarios::{Arrivals, Block, Payload, Scenario, Schedule};
+
+    const EVENTS: u64 = 10;
+
+    fn recorder(subscribers: usize) -> Recorder {
+        let (_, scenario) = Scenario::load("smoke", &[]).unwrap();
+        let block =
+            Block { lane: 0, round: 0, start_ns: 0, span_ns: 500_000_000, first_seq: 1, events: EVENTS };
+        let schedule = Schedule::new(Arrivals::Constant, 1, vec![block]);
+        let expected = Expected::new(&scenario, &Payload::Ticker, Moment::from_nanos(0), &schedule);
+        Recorder::new(expected, Some(b"quote"), subscribers)
+    }
+
+    /// Every event of every subscriber, 3 ms after its intended instant, as `edit` left the list.
+    fn deliver(edit: impl Fn(&mut Vec<(u64, Vec<u8>)>)) -> (Totals, Recorder) {
+        let mut recorder = recorder(2);
+        let mut events: Vec<(u64, Vec<u8>)> =
+            (1..=EVENTS).map(|seq| (seq, Payload::Ticker.body(1, seq))).collect();
+        for subscriber in 0..2 {
+            if subscriber == 1 {
+                edit(&mut events);
+            }
+            for (seq, body) in &events {
+                let id = seq.to_string();
+                let event =
+                    Event { id: Some(id.as_bytes()), name: Some(b"quote"), data: Cow::Borrowed(body) };
+                recorder.arrive(subscriber, &event, Moment::from_nanos((seq - 1) * 50_000_000 + 3_000_000));
+            }
+        }
+        (recorder.close(EVENTS + 1), recorder)
+    }
+
+    #[test]
+    fn what_is_planted_is_counted_as_exactly_one() {
+        let sound = Totals { expected: 20, delivered: 20, ..Totals::default() };
+        type Edit = fn(&mut Vec<(u64, Vec<u8>)>);
+        let cases: [(&str, Edit, Totals); 6] = [
+            ("nothing", |_| {}, sound),
+            ("lost", |e| drop(e.remove(4)), Totals { delivered: 19, lost: 1, ..sound }),
+            ("duplicated", |e| e.insert(4, e[4].clone()), Totals { duplicated: 1, ..sound }),
+            ("swapped", |e| e.swap(4, 5), Totals { reordered: 1, ..sound }),
+            ("corrupted", |e| e[4].1[3] ^= 1, Totals { delivered: 19, corrupted: 1, ..sound }),
+            ("unscheduled", |e| e.push((99, vec![])), Totals { unexpected: 1, ..sound }),
+        ];
+        for (planted, edit, counts) in cases {
+            let (totals, _) = deliver(edit);
+            assert_eq!(totals, counts, "{planted}");
+            assert_eq!(totals.closes(), planted != "unscheduled", "{planted}");
+        }
+    }
+
+    #[test]
+    fn latency_counts_from_the_intended_instant_and_loss_is_censored() {
+        let (_, recorder) = deliver(|events| drop(events.remove(9)));
+        let p50 = recorder.latency().quantile(0.5).unwrap();
+        assert!((2_998_000..=3_002_000).contains(&p50), "{p50}");
+        assert_eq!(recorder.latency().quantile(0.99), None, "one of twenty never came");
+        assert_eq!(recorder.jitter().quantile(0.99), Some(0));
+        assert_eq!(recorder.blocks()[0], BlockCount { deliveries: 19, latency_sum_ns: 19 * 3_000_000 });
+        assert_eq!(recorder.time_line(0)[0].deliveries, 19);
+    }
+}
