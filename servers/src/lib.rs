@@ -1,1 +1,13 @@
-//! placeholder
+//! Who publishes: the server half of every lane, and the host process that serves one of them.
+//!
+//! `loadgen` re-executes itself into [`host::run`] and speaks [`contract`] with it; the binary of
+//! this crate serves the same lanes by hand, for curl, a browser or a remote fleet.
+
+pub mod contract;
+pub mod host;
+pub mod http;
+pub mod hub;
+pub mod lanes;
+pub mod listen;
+pub mod publisher;
+pub mod wire;

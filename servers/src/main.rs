@@ -1,2 +1,4 @@
 //! placeholder
-fn main() {}
+fn main() -> anyhow::Result<()> {
+    servers::host::run()
+}

@@ -1,0 +1,306 @@
+//! HTTP/1.1 under the lanes: limits, paths, the Origin check, and the way out to WebSocket.
+//!
+//! One task serves a connection. hyper's machinery for it stands in a box of its own, which an
+//! upgraded connection gives back: a WebSocket costs what its own state costs.
+//!
+//! A browser sends cookies with a WebSocket of any site, and CORS does not apply (RFC 6455 10.2):
+//! an `Origin` that is neither the `Host` nor explicitly allowed is refused with 403. A request
+//! without one does not come from a browser, and is served.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+
+use crate::hub::{Hub, Subscription};
+use crate::lanes::ws;
+use crate::wire::{Meter, Metered};
+
+/// The largest request head, and hyper's buffer for it (the least that it accepts).
+pub const HEAD_BYTES: usize = 8192;
+
+/// What a client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time to send a whole request head.
+    pub head: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(10) }
+    }
+}
+
+/// A page: its content type and bytes.
+pub type Page = (&'static str, Bytes);
+
+/// The page at a path, if there is one.
+pub type Pages = dyn Fn(&str) -> Option<Page> + Send + Sync;
+
+/// What stands at which path of this project's own HTTP lanes.
+#[derive(Default)]
+pub struct Site {
+    /// `GET /sse`.
+    pub sse: Option<Hub>,
+    /// `GET /ws`.
+    pub ws: Option<Hub>,
+    /// Any other path.
+    pub pages: Option<Box<Pages>>,
+    /// Origins that may open a WebSocket from elsewhere, such as `https://example.org`.
+    pub origins: Vec<String>,
+    /// What a client may take.
+    pub limits: Limits,
+}
+
+/// A response body: whole, or events until the hub closes.
+pub enum Body {
+    /// Known beforehand; taken when sent.
+    Whole(Option<Bytes>),
+    /// Pre-framed events.
+    Events(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = match self.get_mut() {
+            Self::Whole(bytes) => Poll::Ready(bytes.take()),
+            Self::Events(events) => events.as_mut().poll_next(cx),
+        };
+        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(None))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Self::Events(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// Holds the subscription of a connection that is about to leave HTTP.
+type Upgrading = Mutex<Option<Subscription>>;
+
+impl Site {
+    fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Response<Body> {
+        let path = request.uri().path();
+        let page = || self.pages.as_ref().and_then(|pages| pages(path));
+        let found = match (path, &self.sse, &self.ws) {
+            ("/sse", Some(hub), _) => Found::Sse(hub),
+            ("/ws", _, Some(hub)) => Found::Ws(hub),
+            _ => match page() {
+                Some(page) => Found::Page(page),
+                None => return status(StatusCode::NOT_FOUND),
+            },
+        };
+        if request.method() != Method::GET {
+            return with(status(StatusCode::METHOD_NOT_ALLOWED), &[(ALLOW, "GET")]);
+        }
+        match found {
+            Found::Page((kind, bytes)) => {
+                let response = Response::new(Body::Whole(Some(bytes)));
+                with(response, &[(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")])
+            }
+            Found::Sse(hub) => hub.subscribe().map_or_else(
+                || status(StatusCode::SERVICE_UNAVAILABLE),
+                |subscription| {
+                    let response = Response::new(Body::Events(Box::pin(subscription.into_stream())));
+                    with(response, &[(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")])
+                },
+            ),
+            Found::Ws(hub) => self.upgrade(request, hub, upgrading),
+        }
+    }
+
+    fn upgrade<B>(&self, request: &Request<B>, hub: &Hub, upgrading: &Upgrading) -> Response<Body> {
+        let key = match ws::accept_key(request.version(), request.headers()) {
+            Ok(key) => key,
+            Err(refusal) => {
+                return with(status(refusal), &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")]);
+            }
+        };
+        if !origin_allowed(request.headers(), &self.origins) {
+            return status(StatusCode::FORBIDDEN);
+        }
+        let Some(subscription) = hub.subscribe() else { return status(StatusCode::SERVICE_UNAVAILABLE) };
+        *upgrading.lock().expect("no holder of this lock panics") = Some(subscription);
+        let mut response = status(StatusCode::SWITCHING_PROTOCOLS);
+        response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, key);
+        with(response, &[(CONNECTION, "upgrade"), (UPGRADE, "websocket")])
+    }
+
+    fn is_closing(&self) -> bool {
+        self.sse.as_ref().or(self.ws.as_ref()).is_some_and(Hub::is_closed)
+    }
+}
+
+enum Found<'a> {
+    Sse(&'a Hub),
+    Ws(&'a Hub),
+    Page(Page),
+}
+
+fn status(code: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Whole(None));
+    *response.status_mut() = code;
+    response
+}
+
+fn with(
+    mut response: Response<Body>,
+    fields: &[(hyper::header::HeaderName, &'static str)],
+) -> Response<Body> {
+    for (name, value) in fields {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whether a WebSocket may be opened: no `Origin`, the `Host`'s own, or one that is allowed.
+#[must_use]
+pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let Ok(origin) = origin.to_str() else { return false };
+    if allowed.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
+        return true;
+    }
+    let (authority, port) = match origin.split_once("://") {
+        Some(("http", authority)) => (authority, ":80"),
+        Some(("https", authority)) => (authority, ":443"),
+        Some(_) | None => return false,
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let bare = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
+    !host.is_empty() && bare(authority) == bare(host)
+}
+
+/// Serves a connection of this project's own lanes to its end.
+pub async fn serve_site(stream: Metered<TcpStream>, site: Arc<Site>) {
+    let Some((stream, read, subscription)) = Box::pin(answer_requests(stream, site)).await else { return };
+    ws::serve(stream, read, subscription).await;
+}
+
+/// Answers requests until the connection ends, or leaves HTTP.
+async fn answer_requests(
+    stream: Metered<TcpStream>,
+    site: Arc<Site>,
+) -> Option<(Metered<TcpStream>, Bytes, Subscription)> {
+    let upgrading = Upgrading::default();
+    let meter = Arc::clone(stream.meter());
+    let service = service_fn(|request: Request<Incoming>| -> Ready<Result<Response<Body>, Infallible>> {
+        let response = site.answer(&request, &upgrading);
+        count_refusal(&meter, response.status());
+        ready(Ok(response))
+    });
+    let mut connection = builder(site.limits).serve_connection(TokioIo::new(stream), service);
+    let ended = std::future::poll_fn(|cx| {
+        if site.is_closing() {
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        connection.poll_without_shutdown(cx)
+    })
+    .await;
+    if let Err(err) = ended {
+        count_error(&meter, &err);
+        return None;
+    }
+    let parts = connection.into_parts();
+    let mut stream = parts.io.into_inner();
+    let subscription = upgrading.lock().expect("no holder of this lock panics").take();
+    if subscription.is_none() {
+        // An error says that the client left first.
+        let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
+    }
+    Some((stream, parts.read_buf, subscription?))
+}
+
+/// Serves a connection of a stock lane to its end.
+pub async fn serve_router(stream: Metered<TcpStream>, router: axum::Router, limits: Limits) {
+    let meter = Arc::clone(stream.meter());
+    let service = TowerToHyperService::new(router);
+    let connection = builder(limits).serve_connection(TokioIo::new(stream), service).with_upgrades();
+    if let Err(err) = connection.await {
+        count_error(&meter, &err);
+    }
+}
+
+fn builder(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BYTES)
+        .keep_alive(true);
+    builder
+}
+
+fn count_refusal(meter: &Meter, status: StatusCode) {
+    if status.is_client_error() || status.is_server_error() {
+        meter.refuse(&format!("status {}", status.as_u16()));
+    }
+}
+
+fn count_error(meter: &Meter, err: &hyper::Error) {
+    let reason = match (err.is_timeout(), err.is_parse_too_large(), err.is_parse()) {
+        (true, ..) => "slow request head",
+        (_, true, _) => "request head too large",
+        (_, _, true) => "malformed request",
+        (false, false, false) => return,
+    };
+    meter.refuse(reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_origin_is_refused() {
+        let allowed = ["https://app.example.org".to_owned()];
+        let may = |origin: Option<&'static str>, host: &'static str| {
+            let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
+            headers.extend(origin.map(|origin| (ORIGIN, HeaderValue::from_static(origin))));
+            origin_allowed(&headers, &allowed)
+        };
+        for (origin, host, expected) in [
+            (None, "127.0.0.1:8080", true),
+            (Some("http://127.0.0.1:8080"), "127.0.0.1:8080", true),
+            (Some("http://Example.org"), "example.org:80", true),
+            (Some("https://app.example.org"), "127.0.0.1:8080", true),
+            (Some("http://127.0.0.1:8081"), "127.0.0.1:8080", false),
+            (Some("http://evil.example"), "127.0.0.1:8080", false),
+            (Some("http://127.0.0.1:8080.evil.example"), "127.0.0.1:8080", false),
+            (Some("null"), "127.0.0.1:8080", false),
+            (Some("file://"), "", false),
+        ] {
+            assert_eq!(may(origin, host), expected, "{origin:?} {host}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! WebSocket as axum's users write it: `axum::extract::ws` with its default buffers.
+
+use axum::Router;
+use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::StatusCode;
+
+use crate::http;
+use crate::hub::{Hub, Subscription};
+
+/// tungstenite's default, which axum leaves as it is.
+pub const READ_BUFFER_BYTES: usize = 128 * 1024;
+
+/// `GET /ws` over a hub of messages.
+pub fn routes(hub: Hub) -> Router {
+    Router::new().route("/ws", get(subscribe)).with_state(hub)
+}
+
+async fn subscribe(State(hub): State<Hub>, upgrade: WebSocketUpgrade, request: Request) -> Response {
+    if !http::origin_allowed(request.headers(), &[]) {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    match hub.subscribe() {
+        Some(subscription) => upgrade.on_upgrade(|socket| serve(socket, subscription)),
+        None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
+}
+
+async fn serve(mut socket: WebSocket, mut subscription: Subscription) {
+    loop {
+        tokio::select! {
+            biased;
+            message = socket.recv() => match message {
+                Some(Ok(Message::Close(_))) => break,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            },
+            event = subscription.next() => {
+                let (message, last) = event.map_or_else(goodbye, |event| {
+                    let text = Utf8Bytes::try_from(event).expect("the publisher refuses what is not UTF-8");
+                    (Message::Text(text), false)
+                });
+                if socket.send(message).await.is_err() {
+                    return;
+                }
+                if last {
+                    break;
+                }
+            }
+        }
+    }
+    drop(subscription);
+    let rest = async { while let Some(Ok(_)) = socket.recv().await {} };
+    // Elapsed patience ends the connection like its end does.
+    let _ = tokio::time::timeout(super::ws::CLOSE_PATIENCE, rest).await;
+}
+
+fn goodbye() -> (Message, bool) {
+    (Message::Close(Some(CloseFrame { code: close_code::AWAY, reason: "".into() })), true)
+}

@@ -1,0 +1,99 @@
+//! The server half of every transport: how an event is framed, and how a connection is served.
+//!
+//! An event is framed once, before its deadline; the stock variants get the bare message and frame
+//! it for each subscriber, as their users would.
+
+pub mod axum_sse;
+pub mod axum_ws;
+pub mod raw;
+pub mod sse;
+pub mod ws;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, envelope};
+use tokio::net::TcpStream;
+
+use crate::http::{self, Limits, Site};
+use crate::hub::Hub;
+use crate::wire::Metered;
+
+/// What answers the connections of a listener.
+#[derive(Clone)]
+pub enum Service {
+    /// This project's own HTTP/1.1 lanes.
+    Site(Arc<Site>),
+    /// axum's stock path.
+    Router(axum::Router, Limits),
+    /// The yardstick.
+    Raw(Hub),
+}
+
+impl Service {
+    /// Serves one lane: `GET /sse`, `GET /ws`, or bare TCP.
+    #[must_use]
+    pub fn of(lane: Lane, hub: Hub, scenario: &Scenario, limits: Limits) -> Self {
+        match (lane.transport, lane.server) {
+            (Transport::Raw, _) => Self::Raw(hub),
+            (Transport::Sse, ServerStack::Tuned) => {
+                Self::Site(Arc::new(Site { sse: Some(hub), limits, ..Site::default() }))
+            }
+            (Transport::Ws, ServerStack::Tuned) => {
+                Self::Site(Arc::new(Site { ws: Some(hub), limits, ..Site::default() }))
+            }
+            (Transport::Sse, ServerStack::Axum) => {
+                Self::Router(axum_sse::routes(hub, scenario.identity), limits)
+            }
+            (Transport::Ws, ServerStack::Axum) => Self::Router(axum_ws::routes(hub), limits),
+        }
+    }
+
+    /// Serves a connection in a task of its own.
+    pub fn spawn(&self, stream: Metered<TcpStream>) {
+        match self {
+            Self::Site(site) => drop(tokio::spawn(http::serve_site(stream, Arc::clone(site)))),
+            Self::Router(router, limits) => {
+                drop(tokio::spawn(http::serve_router(stream, router.clone(), *limits)));
+            }
+            Self::Raw(hub) => drop(tokio::spawn(raw::serve(stream, hub.subscribe()))),
+        }
+    }
+}
+
+/// Frames event `seq` as the lane's hub carries it.
+///
+/// # Errors
+/// The transport cannot carry this body.
+pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<Bytes, String> {
+    let Scenario { identity, envelope, event, .. } = scenario;
+    let message = || envelope::encode(*identity, *envelope, seq, event, body);
+    match (lane.transport, lane.server) {
+        (Transport::Raw, _) => Ok(raw::frame(&message())),
+        (Transport::Ws, ServerStack::Tuned) => ws::frame(&message()),
+        (Transport::Ws, ServerStack::Axum) => {
+            text(&message()).map(|text| Bytes::copy_from_slice(text.as_bytes()))
+        }
+        (Transport::Sse, ServerStack::Tuned) => sse::frame(*identity, seq, event, body),
+        (Transport::Sse, ServerStack::Axum) => {
+            sse::check(body)?;
+            Ok(envelope::encode(*identity, Envelope::Lines, seq, event, body).into())
+        }
+    }
+}
+
+/// Size of the user-space buffer that a lane's server reads into, bytes a connection.
+#[must_use]
+pub fn read_buffer_bytes(lane: Lane) -> usize {
+    match (lane.transport, lane.server) {
+        (Transport::Raw, _) => raw::READ_BUFFER_BYTES,
+        (Transport::Sse, _) => http::HEAD_BYTES,
+        (Transport::Ws, ServerStack::Tuned) => ws::READ_BUFFER_BYTES,
+        (Transport::Ws, ServerStack::Axum) => axum_ws::READ_BUFFER_BYTES,
+    }
+}
+
+/// A body as text: SSE and WebSocket text messages are UTF-8.
+fn text(body: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(body).map_err(|err| format!("cannot send a body that is not UTF-8 as text: {err}"))
+}

@@ -1,0 +1,85 @@
+//! The yardstick: length-prefixed frames over bare TCP, the least a server can do.
+//!
+//! A frame is `u32` big-endian length and message. The server subscribes a connection as it
+//! accepts it, and says so with an empty frame; it expects nothing from the client.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::ready;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+
+use crate::hub::Subscription;
+use crate::wire::Metered;
+
+/// What a read takes at most; the buffer lives on the stack of the read.
+pub const READ_BUFFER_BYTES: usize = 1024;
+
+/// A client that sends more than this is closed: there is nothing to say on this lane.
+pub const TALK_BYTES: usize = 4096;
+
+/// The frame that says "subscribed".
+pub const HELLO: [u8; 4] = [0; 4];
+
+/// Frames a message.
+#[must_use]
+pub fn frame(message: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(4 + message.len());
+    out.put_u32(u32::try_from(message.len()).expect("the scenario bounds a body at 1 MiB"));
+    out.put_slice(message);
+    out.freeze()
+}
+
+/// Serves a connection until either side ends; no subscription says that the server is ending.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: Metered<S>,
+    subscription: Option<Subscription>,
+) {
+    let Some(mut subscription) = subscription else { return };
+    if stream.write_all(&HELLO).await.is_err() {
+        return;
+    }
+    let mut talked = 0;
+    loop {
+        tokio::select! {
+            biased;
+            read = read(&mut stream) => match read {
+                Ok(0) | Err(_) => return,
+                Ok(bytes) => talked += bytes,
+            },
+            event = subscription.next() => {
+                let Some(event) = event else { break };
+                if stream.write_all(&event).await.is_err() {
+                    return;
+                }
+            }
+        }
+        if talked > TALK_BYTES {
+            return stream.meter().refuse("raw client that talks");
+        }
+    }
+    // An error says that the client left first.
+    let _ = stream.shutdown().await;
+}
+
+/// Reads and forgets; the number of bytes, 0 at the end of the stream.
+async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<usize> {
+    std::future::poll_fn(|cx| {
+        let mut space = [const { MaybeUninit::uninit() }; READ_BUFFER_BYTES];
+        let mut buffer = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+        std::task::Poll::Ready(Ok(buffer.filled().len()))
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn golden_bytes() {
+        assert_eq!(super::frame(b"7\nquote\n{}").as_ref(), b"\0\0\0\x0a7\nquote\n{}");
+        assert_eq!(super::frame(b"").as_ref(), super::HELLO);
+    }
+}

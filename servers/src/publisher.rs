@@ -1,0 +1,284 @@
+//! Walks a schedule on a thread of its own, with absolute deadlines.
+//!
+//! tokio's timers are late by a millisecond, `clock_nanosleep` by some ten microseconds (METHOD
+//! M3). Events are framed before their deadline and handed to the runtime, which publishes them:
+//! from outside, every wake of a subscriber would cost a system call more. The schedule is never
+//! re-based: what is late leaves at once.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use nix::time::{ClockId, ClockNanosleepFlags, clock_nanosleep};
+use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::lanes;
+
+/// Framing of a block starts this long before it does.
+const LEAD: Duration = Duration::from_millis(20);
+
+/// Framed events that may wait for their deadline, by number and by bytes.
+const AHEAD: (usize, usize) = (4096, 8 << 20);
+
+/// What the publisher is told.
+#[derive(Debug)]
+pub enum Order {
+    /// Publish a schedule from this time zero.
+    Run(Moment, Schedule),
+    /// Publish one event now.
+    Step(u64),
+    /// End the run after the current block.
+    Stop,
+}
+
+/// What the publisher says.
+#[derive(Debug)]
+pub enum Signal {
+    /// Publish this event now.
+    Event(Framed),
+    /// The same, outside a schedule.
+    Step(Framed),
+    /// The run ended.
+    Ended {
+        /// Blocks published to their end.
+        blocks_done: u64,
+        /// SHA-256 over the bodies, lower-case hex.
+        bodies_sha256: String,
+    },
+    /// An event cannot be framed.
+    Failed(String),
+}
+
+/// An event, framed for each lane.
+#[derive(Debug)]
+pub struct Framed {
+    /// Its sequence number.
+    pub seq: u64,
+    /// When it is meant to leave; the moment of framing for a step.
+    pub intended: Moment,
+    /// One frame a lane, in the framer's order.
+    pub frames: Vec<Bytes>,
+}
+
+/// Frames events.
+#[derive(Clone, Debug)]
+pub struct Framer {
+    /// The lanes to frame for.
+    pub lanes: Vec<Lane>,
+    /// Identity, envelope, name and seed.
+    pub scenario: Scenario,
+    /// The bodies.
+    pub payload: Payload,
+}
+
+impl Framer {
+    fn frame(&self, seq: u64, intended: Moment, bodies: &mut Sha256) -> Result<Framed, String> {
+        let body = self.payload.body(self.scenario.seed, seq);
+        bodies.update(&body);
+        let frames = self.lanes.iter().map(|lane| lanes::frame(*lane, &self.scenario, seq, &body));
+        Ok(Framed { seq, intended, frames: frames.collect::<Result<_, _>>()? })
+    }
+}
+
+/// Starts the thread; it ends with the sender of orders.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn start(
+    framer: Framer,
+    orders: Receiver<Order>,
+    signals: UnboundedSender<Signal>,
+) -> std::io::Result<()> {
+    let body = move || {
+        // Without the right to set it, the kernel's default of 50 us stays, and shows as lag.
+        let _ = nix::sys::prctl::set_timerslack(1);
+        work(&framer, &orders, |signal| {
+            // An error says that the runtime has ended, and the orders end with it.
+            let _ = signals.send(signal);
+        });
+    };
+    std::thread::Builder::new().name("publisher".into()).spawn(body).map(drop)
+}
+
+fn work(framer: &Framer, orders: &Receiver<Order>, mut emit: impl FnMut(Signal)) {
+    while let Ok(order) = orders.recv() {
+        let signal = match order {
+            Order::Run(start, schedule) => {
+                let pace = |until| wait_for_stop(orders, until);
+                let ended = walk(framer, start, &schedule, pace, sleep_until, &mut emit);
+                ended.unwrap_or_else(Signal::Failed)
+            }
+            Order::Step(seq) => {
+                framer.frame(seq, Moment::now(), &mut Sha256::new()).map_or_else(Signal::Failed, Signal::Step)
+            }
+            Order::Stop => continue,
+        };
+        emit(signal);
+    }
+}
+
+/// Publishes a schedule. `pause` waits for a moment or says that the run shall stop, `sleep` waits
+/// precisely.
+fn walk(
+    framer: &Framer,
+    start: Moment,
+    schedule: &Schedule,
+    mut pause: impl FnMut(Moment) -> bool,
+    mut sleep: impl FnMut(Moment),
+    emit: &mut impl FnMut(Signal),
+) -> Result<Signal, String> {
+    let mut bodies = Sha256::new();
+    let mut blocks_done = 0;
+    let lead = u64::try_from(LEAD.as_nanos()).expect("a small constant");
+    for block in schedule.blocks() {
+        let begins = start.plus_nanos(block.start_ns);
+        if pause(Moment::from_nanos(begins.as_nanos().saturating_sub(lead))) {
+            break;
+        }
+        let mut waiting = VecDeque::new();
+        let mut seqs = block.first_seq..block.first_seq + block.events;
+        loop {
+            if waiting.is_empty() {
+                frame_ahead(framer, start, schedule, &mut seqs, &mut bodies, &mut waiting)?;
+            }
+            let Some(event): Option<Framed> = waiting.pop_front() else { break };
+            sleep(event.intended);
+            emit(Signal::Event(event));
+        }
+        blocks_done += 1;
+    }
+    let bodies_sha256 = bodies.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Signal::Ended { blocks_done, bodies_sha256 })
+}
+
+fn frame_ahead(
+    framer: &Framer,
+    start: Moment,
+    schedule: &Schedule,
+    seqs: &mut impl Iterator<Item = u64>,
+    bodies: &mut Sha256,
+    waiting: &mut VecDeque<Framed>,
+) -> Result<(), String> {
+    let mut bytes = 0;
+    while waiting.len() < AHEAD.0 && bytes < AHEAD.1 {
+        let Some(seq) = seqs.next() else { break };
+        let intended = schedule.intended(seq).expect("a block's seqs are scheduled");
+        let framed = framer.frame(seq, start.plus_nanos(intended), bodies)?;
+        bytes += framed.frames.iter().map(Bytes::len).sum::<usize>();
+        waiting.push_back(framed);
+    }
+    Ok(())
+}
+
+/// Waits until `until`, or for the order to stop; true when the run shall end. Whoever gives the
+/// orders refuses to run or step in the middle of a run.
+fn wait_for_stop(orders: &Receiver<Order>, until: Moment) -> bool {
+    loop {
+        match orders.recv_timeout(until.since(Moment::now())) {
+            Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+            Ok(Order::Run(..) | Order::Step(_)) => {}
+            Err(RecvTimeoutError::Timeout) => return false,
+        }
+    }
+}
+
+fn sleep_until(deadline: Moment) {
+    let deadline = Duration::from_nanos(deadline.as_nanos()).into();
+    // Only a signal ends it early (EINTR); then it sleeps on.
+    while clock_nanosleep(ClockId::CLOCK_MONOTONIC, ClockNanosleepFlags::TIMER_ABSTIME, &deadline).is_err() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scenarios::{Arrivals, Block};
+
+    fn framer(payload: Payload) -> Framer {
+        let scenario = Scenario::load("smoke", &[]).unwrap().1;
+        Framer { lanes: vec!["raw".parse().unwrap(), "sse-h1".parse().unwrap()], scenario, payload }
+    }
+
+    fn schedule() -> Schedule {
+        let block = |round, start_ns, first_seq| Block {
+            lane: 0,
+            round,
+            start_ns,
+            span_ns: 600_000_000,
+            first_seq,
+            events: 3,
+        };
+        Schedule::new(Arrivals::Constant, 1, vec![block(0, 0, 5), block(1, 700_000_000, 8)])
+    }
+
+    /// Walks in injected time: what was slept for, what was published, how it ended.
+    fn walked(stop_before_block: usize) -> (Vec<u64>, Vec<u64>, (u64, String)) {
+        let (mut pauses, mut slept, mut seqs) = (0, Vec::new(), Vec::new());
+        let pause = |_| {
+            pauses += 1;
+            pauses > stop_before_block
+        };
+        let start = Moment::from_nanos(1_000_000_000);
+        let ended = walk(
+            &framer(Payload::Ticker),
+            start,
+            &schedule(),
+            pause,
+            |until| slept.push(until.nanos_since(start)),
+            &mut |signal| match signal {
+                Signal::Event(framed) => seqs.push(framed.seq),
+                Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
+            },
+        );
+        let Ok(Signal::Ended { blocks_done, bodies_sha256 }) = ended else { panic!("{ended:?}") };
+        (slept, seqs, (blocks_done, bodies_sha256))
+    }
+
+    fn hash(seqs: std::ops::Range<u64>) -> String {
+        let bodies: Vec<u8> = seqs.flat_map(|seq| Payload::Ticker.body(1, seq)).collect();
+        Sha256::digest(bodies).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn every_event_is_slept_for_at_its_own_deadline() {
+        let (slept, seqs, ended) = walked(2);
+        assert_eq!(slept, [0, 200_000_000, 400_000_000, 700_000_000, 900_000_000, 1_100_000_000]);
+        assert_eq!(seqs, [5, 6, 7, 8, 9, 10]);
+        assert_eq!(ended, (2, hash(5..11)));
+    }
+
+    #[test]
+    fn a_stop_ends_the_run_after_a_whole_block() {
+        let (_, seqs, ended) = walked(1);
+        assert_eq!((seqs, ended), (vec![5, 6, 7], (1, hash(5..8))));
+    }
+
+    #[test]
+    fn a_late_publisher_publishes_all_at_once_and_nothing_is_rebased() {
+        let mut intended = Vec::new();
+        let start = Moment::from_nanos(1);
+        let mut emit = |signal| match signal {
+            Signal::Event(framed) => intended.push(framed.intended.nanos_since(start)),
+            Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
+        };
+        walk(&framer(Payload::Ticker), start, &schedule(), |_| false, sleep_until, &mut emit).unwrap();
+        assert_eq!(intended, [0, 200_000_000, 400_000_000, 700_000_000, 900_000_000, 1_100_000_000]);
+    }
+
+    #[test]
+    fn a_step_is_framed_for_every_lane_and_a_stop_between_runs_is_nothing() {
+        let (tell, orders) = std::sync::mpsc::channel();
+        [Order::Stop, Order::Step(3)].into_iter().for_each(|order| tell.send(order).unwrap());
+        drop(tell);
+        let mut steps = Vec::new();
+        work(&framer(Payload::Text(3)), &orders, |signal| match signal {
+            Signal::Step(framed) => steps.push((framed.seq, framed.frames)),
+            Signal::Event(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
+        });
+        let body = Payload::Text(3).body(1, 3);
+        let [(3, frames)] = &steps[..] else { panic!("{steps:?}") };
+        assert!(frames[0].ends_with(&body) && frames[1].starts_with(b"id: 3\nevent: quote\ndata: "));
+    }
+}
