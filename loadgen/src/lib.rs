@@ -3,3 +3,4 @@
 pub mod expect;
 pub mod ledger;
 pub mod recorder;
+pub mod usage;
