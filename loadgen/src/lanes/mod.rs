@@ -14,12 +14,14 @@ use scenarios::{ClientStack, Event, Lane, Moment, Scenario};
 use crate::failure::Failure;
 
 pub mod chunked;
+pub mod decoder;
 pub mod handshake;
 pub mod lean;
 pub mod raw;
 pub mod reqwest;
 pub mod scratch;
 pub mod sse;
+pub mod sse_event;
 pub mod tungstenite;
 pub mod ws;
 pub mod ws_frame;

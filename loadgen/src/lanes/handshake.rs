@@ -1,0 +1,154 @@
+//! What opens a stream: the request that a lane sends, and the answer it accepts. No I/O.
+//!
+//! Both HTTP lanes send equally small heads, so that the handshakes can be compared (METHOD M9).
+
+use httparse::{Response, Status};
+use scenarios::{Scenario, Transport};
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
+
+use super::Target;
+use super::chunked::Chunked;
+use super::decoder::Wire;
+use super::raw::{self, Raw};
+use super::sse::{Body, Sse};
+use super::ws::Ws;
+use crate::failure::Failure;
+
+/// Where a server offers its event stream.
+pub const SSE_PATH: &str = "/sse";
+/// Where a server offers its WebSocket.
+pub const WS_PATH: &str = "/ws";
+
+/// The longest response head taken, bytes.
+const MAX_HEAD: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
+
+/// A handshake under way.
+#[derive(Debug)]
+pub struct Handshake {
+    transport: Transport,
+    key: String,
+}
+
+impl Handshake {
+    /// A handshake for a lane's transport.
+    #[must_use]
+    pub fn new(transport: Transport) -> Self {
+        let key = if transport == Transport::Ws { generate_key() } else { String::new() };
+        Self { transport, key }
+    }
+
+    /// What the client sends first.
+    #[must_use]
+    pub fn request(&self, target: &Target) -> Vec<u8> {
+        let host = target.address;
+        match self.transport {
+            Transport::Sse => format!(
+                "GET {SSE_PATH} HTTP/1.1\r\nhost: {host}\r\n\
+                 accept: text/event-stream\r\ncache-control: no-store\r\n\r\n"
+            ),
+            Transport::Ws => format!(
+                "GET {WS_PATH} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+                 sec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
+                self.key
+            ),
+            Transport::Raw => String::new(),
+        }
+        .into_bytes()
+    }
+
+    /// Reads the answer: its length and the decoder for what follows; `None` while it is incomplete.
+    ///
+    /// # Errors
+    /// The answer is none, or not the one that opens the stream.
+    pub fn accept(&self, received: &[u8], scenario: &Scenario) -> Result<Option<(usize, Wire)>, Failure> {
+        let (identity, envelope) = (scenario.identity, scenario.envelope);
+        if self.transport == Transport::Raw {
+            return match raw::frame(received)? {
+                Some([]) => Ok(Some((4, Wire::Raw(Raw::new(identity, envelope))))),
+                Some(_) => Err(Failure::Protocol("the first raw frame is no hello".into())),
+                None => Ok(None),
+            };
+        }
+        let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+        let mut response = Response::new(&mut headers);
+        let parsed =
+            response.parse(received).map_err(|err| Failure::Protocol(format!("response head: {err}")))?;
+        let length = match parsed {
+            Status::Complete(length) if length <= MAX_HEAD => length,
+            Status::Partial if received.len() <= MAX_HEAD => return Ok(None),
+            Status::Complete(_) | Status::Partial => {
+                return Err(Failure::Protocol("the response head is longer than 16 KiB".into()));
+            }
+        };
+        let wire = match self.transport {
+            Transport::Ws => {
+                self.check_upgrade(&response)?;
+                Wire::Ws(Ws::new(identity, envelope))
+            }
+            Transport::Sse | Transport::Raw => Wire::Sse(Sse::new(body(&response)?)),
+        };
+        Ok(Some((length, wire)))
+    }
+
+    /// RFC 6455 4.1, the client's requirements on the server's response.
+    fn check_upgrade(&self, response: &Response<'_, '_>) -> Result<(), Failure> {
+        check_status(response, 101)?;
+        let accept = derive_accept_key(self.key.as_bytes());
+        let fits = [
+            (
+                "upgrade",
+                header(response, "upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")),
+            ),
+            ("connection", list(response, "connection").any(|token| token.eq_ignore_ascii_case("upgrade"))),
+            ("sec-websocket-accept", header(response, "sec-websocket-accept") == Some(accept.as_str())),
+            ("sec-websocket-extensions", header(response, "sec-websocket-extensions").is_none()),
+            ("sec-websocket-protocol", header(response, "sec-websocket-protocol").is_none()),
+        ];
+        match fits.iter().find(|(_, fits)| !fits) {
+            None => Ok(()),
+            Some((name, _)) => {
+                let value = header(response, name).unwrap_or("none");
+                Err(Failure::Protocol(format!("wrong `{name}` in the upgrade: {value}")))
+            }
+        }
+    }
+}
+
+/// The body of an event stream's response (WHATWG HTML 9.2.3: status 200 and `text/event-stream`, or
+/// the connection is failed; RFC 9112 6.3 for how it ends).
+fn body(response: &Response<'_, '_>) -> Result<Body, Failure> {
+    check_status(response, 200)?;
+    let content_type = header(response, "content-type").unwrap_or("none");
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("text/event-stream") {
+        return Err(Failure::ContentType(content_type.to_owned()));
+    }
+    if let Some(coding) = header(response, "content-encoding").filter(|coding| *coding != "identity") {
+        return Err(Failure::Protocol(format!("content encoding `{coding}` was not asked for")));
+    }
+    match (header(response, "transfer-encoding"), header(response, "content-length")) {
+        (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => Ok(Body::Chunked(Chunked::default())),
+        (Some(coding), _) => Err(Failure::Protocol(format!("unknown transfer coding `{coding}`"))),
+        (None, Some(length)) => scenarios::envelope::decimal(length.as_bytes())
+            .map(Body::Length)
+            .ok_or_else(|| Failure::Protocol(format!("content length `{length}` is not a number"))),
+        (None, None) => Ok(Body::UntilClose),
+    }
+}
+
+fn check_status(response: &Response<'_, '_>, expected: u16) -> Result<(), Failure> {
+    match response.code {
+        Some(code) if code == expected => Ok(()),
+        code => Err(Failure::Status(code.unwrap_or_default())),
+    }
+}
+
+fn header<'a>(response: &Response<'_, 'a>, name: &str) -> Option<&'a str> {
+    let found = response.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(found.value).ok().map(str::trim)
+}
+
+fn list<'a>(response: &Response<'_, 'a>, name: &str) -> impl Iterator<Item = &'a str> {
+    header(response, name).into_iter().flat_map(|value| value.split(',')).map(str::trim)
+}

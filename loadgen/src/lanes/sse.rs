@@ -1,0 +1,118 @@
+//! The SSE lane's wire: an HTTP body (chunked, of known length, or until close) that is an event
+//! stream (WHATWG HTML 9.2).
+//!
+//! The grammar of the events themselves is in `sse_event.rs`; here chunk data is handed on to it
+//! and offsets in the read are kept, so that the framing of HTTP is a layer of its own.
+
+use scenarios::Event;
+
+use super::Counts;
+use super::chunked::Chunked;
+use super::sse_event::Events;
+use crate::failure::Failure;
+
+/// How the body's end is told (RFC 9112 6.3).
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// `transfer-encoding: chunked`.
+    Chunked(Chunked),
+    /// `content-length`: so many bytes are left.
+    Length(u64),
+    /// By closing the connection.
+    UntilClose,
+}
+
+/// The decoder's state between reads.
+#[derive(Debug)]
+pub struct Sse {
+    body: Body,
+    events: Events,
+}
+
+impl Sse {
+    /// An event stream in such a body.
+    #[must_use]
+    pub fn new(body: Body) -> Self {
+        Self { body, events: Events::default() }
+    }
+
+    /// Takes one read; `emit` gets the index behind the event's last byte.
+    ///
+    /// # Errors
+    /// [`Failure::Ended`] at the body's end; broken framing; an event above the bound.
+    pub fn feed(&mut self, input: &[u8], emit: &mut impl FnMut(&Event<'_>, usize)) -> Result<(), Failure> {
+        let mut at = 0;
+        while at < input.len() {
+            let (framing, data) = self.body.next(&input[at..])?;
+            at += framing;
+            self.events.feed(data, &mut |event, end| emit(event, at + end))?;
+            at += data.len();
+        }
+        if self.body.is_done() { Err(Failure::Ended) } else { Ok(()) }
+    }
+
+    /// Bytes of the body by layer.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.events.counts()
+    }
+
+    /// The event stream, for its last event id and reconnection time.
+    #[must_use]
+    pub const fn events(&self) -> &Events {
+        &self.events
+    }
+}
+
+impl Body {
+    fn next<'a>(&mut self, input: &'a [u8]) -> Result<(usize, &'a [u8]), Failure> {
+        match self {
+            Self::Chunked(chunked) => chunked.next(input),
+            Self::Length(0) => Ok((input.len(), &[])),
+            Self::Length(left) => {
+                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(input.len());
+                *left -= length as u64;
+                Ok((0, &input[..length]))
+            }
+            Self::UntilClose => Ok((0, input)),
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        match self {
+            Self::Chunked(chunked) => chunked.is_done(),
+            Self::Length(left) => *left == 0,
+            Self::UntilClose => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn feed(body: Body, wire: &[u8]) -> (Vec<usize>, Result<(), Failure>, Counts) {
+        let (mut sse, mut ends) = (Sse::new(body), Vec::new());
+        let result = sse.feed(wire, &mut |_, end| ends.push(end));
+        (ends, result, sse.counts())
+    }
+
+    #[test]
+    fn golden_bytes_of_a_chunked_stream() {
+        let wire = b"1d\r\nid: 7\nevent: quote\ndata: {}\n\n\r\n\
+            1e\r\nid: 10\nevent: quote\ndata: {}\n\n\r\n";
+        let (ends, result, counts) = feed(Body::Chunked(Chunked::default()), wire);
+        assert_eq!((ends, result), (vec![33, 69], Ok(())));
+        assert_eq!((counts.payload, counts.event_framing), (4, 29 + 30 - 4));
+    }
+
+    #[test]
+    fn the_end_of_the_body_is_the_end_of_the_stream() {
+        let one = b"data: a\n\n";
+        assert_eq!(feed(Body::UntilClose, one).1, Ok(()));
+        assert_eq!(feed(Body::Length(9), one).1, Err(Failure::Ended));
+        assert_eq!(feed(Body::Length(10), one).1, Ok(()));
+        let (ends, result, _) = feed(Body::Chunked(Chunked::default()), b"9\r\ndata: a\n\n\r\n0\r\n\r\n");
+        assert_eq!((ends, result), (vec![12], Err(Failure::Ended)));
+    }
+}

@@ -1,0 +1,132 @@
+//! The framing of WebSocket (RFC 6455 5.2): the server's frame header, and the client's own small
+//! control frames.
+//!
+//! Apart from `ws.rs`, which puts frames together to messages: this is the table of bits.
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+/// What a frame is (RFC 6455 11.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opcode {
+    /// A further fragment of a message.
+    Continuation,
+    /// A message, or its first fragment, of UTF-8 text.
+    Text,
+    /// A message, or its first fragment, of bytes.
+    Binary,
+    /// The closing handshake.
+    Close,
+    /// To be answered by a pong.
+    Ping,
+    /// An answer to a ping.
+    Pong,
+}
+
+/// `(bits, opcode, control frame?)`
+const OPCODES: [(u8, Opcode, bool); 6] = [
+    (0x0, Opcode::Continuation, false),
+    (0x1, Opcode::Text, false),
+    (0x2, Opcode::Binary, false),
+    (0x8, Opcode::Close, true),
+    (0x9, Opcode::Ping, true),
+    (0xA, Opcode::Pong, true),
+];
+
+/// Why a connection is failed: the close code to send (RFC 6455 7.4.1), and the reason.
+pub type Broken = (u16, &'static str);
+
+/// The close code of a broken frame.
+pub const PROTOCOL_ERROR: u16 = 1002;
+/// The close code of text that is not UTF-8.
+pub const INVALID_DATA: u16 = 1007;
+/// The close code of a message that is too large.
+pub const TOO_BIG: u16 = 1009;
+
+/// A server's frame header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The last fragment of its message.
+    pub fin: bool,
+    /// What it is.
+    pub opcode: Opcode,
+    /// Bytes of the header itself: 2, 4 or 10.
+    pub size: usize,
+    /// Bytes of payload behind it.
+    pub length: u64,
+}
+
+impl Header {
+    /// Reads a header; `None` while it is incomplete.
+    ///
+    /// # Errors
+    /// A bit that no server may set, an unknown opcode, or a length not written in the fewest bytes.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, Broken> {
+        let broken = |reason| Err((PROTOCOL_ERROR, reason));
+        let Some(&first) = bytes.first() else { return Ok(None) };
+        if first & 0x70 != 0 {
+            return broken("a reserved bit is set without an extension");
+        }
+        let fin = first & 0x80 != 0;
+        let Some((_, opcode, control)) = OPCODES.into_iter().find(|row| row.0 == first & 0x0F) else {
+            return broken("the opcode is reserved");
+        };
+        if control && !fin {
+            return broken("a control frame is fragmented");
+        }
+        let Some(&second) = bytes.get(1) else { return Ok(None) };
+        if second & 0x80 != 0 {
+            return broken("a server's frame is masked");
+        }
+        if control && second > 125 {
+            return broken("a control frame is longer than 125 bytes");
+        }
+        let (size, length, least) = match second {
+            126 => (4, bytes.get(2..4).map(number), 126),
+            127 => (10, bytes.get(2..10).map(number), 65_536),
+            short => (2, Some(u64::from(short)), 0),
+        };
+        match length {
+            None => Ok(None),
+            Some(length) if length < least => broken("a length is not written in the fewest bytes"),
+            Some(length) if length >> 63 != 0 => broken("a length has its highest bit set"),
+            Some(length) => Ok(Some(Self { fin, opcode, size, length })),
+        }
+    }
+}
+
+fn number(big_endian: &[u8]) -> u64 {
+    big_endian.iter().fold(0, |n, byte| n << 8 | u64::from(*byte))
+}
+
+/// Writes a client's control frame, masked as a client's frames must be.
+pub fn write_control(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    let bits = OPCODES.iter().find(|row| row.1 == opcode).expect("every opcode has its row").0;
+    let length = u8::try_from(payload.len()).expect("a control frame holds at most 125 bytes");
+    let mask = mask();
+    out.extend([0x80 | bits, 0x80 | length]);
+    out.extend(mask);
+    out.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+}
+
+/// RFC 6455 5.3: "The masking key needs to be unpredictable"; the standard library's hash keys come
+/// from the system's random numbers.
+fn mask() -> [u8; 4] {
+    let [a, b, c, d, ..] = RandomState::new().build_hasher().finish().to_be_bytes();
+    [a, b, c, d]
+}
+
+/// Checks the payload of a close frame (RFC 6455 5.5.1, 7.4): nothing, or a code that may travel
+/// and a reason in UTF-8.
+///
+/// # Errors
+/// It is none of these.
+pub fn check_close(payload: &[u8]) -> Result<(), Broken> {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return if payload.is_empty() { Ok(()) } else { Err((PROTOCOL_ERROR, "a close code is cut off")) };
+    };
+    match u16::from_be_bytes(*code) {
+        1000..=1003 | 1007..=1014 | 3000..=4999 => {}
+        _ => return Err((PROTOCOL_ERROR, "a close code may not travel")),
+    }
+    std::str::from_utf8(reason).map(|_| ()).map_err(|_| (INVALID_DATA, "a close reason is not UTF-8"))
+}
