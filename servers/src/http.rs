@@ -1,7 +1,7 @@
 //! HTTP/1.1 under the lanes: limits, paths, the Origin check, and the way out to WebSocket.
 //!
-//! One task serves a connection. hyper's machinery for it stands in a box of its own, which an
-//! upgraded connection gives back: a WebSocket costs what its own state costs.
+//! One task serves a connection at a time: an upgraded one goes on in a task of its own size, and
+//! gives back what hyper held for it.
 //!
 //! A browser sends cookies with a WebSocket of any site, and CORS does not apply (RFC 6455 10.2):
 //! an `Origin` that is neither the `Host` nor explicitly allowed is refused with 403. A request
@@ -203,15 +203,16 @@ pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
 
 /// Serves a connection of this project's own lanes to its end.
 pub async fn serve_site(stream: Metered<TcpStream>, site: Arc<Site>) {
-    let Some((stream, read, subscription)) = Box::pin(answer_requests(stream, site)).await else { return };
-    ws::serve(stream, read, subscription).await;
+    if let Some((stream, read, subscription)) = answer_requests(stream, site).await {
+        tokio::spawn(ws::serve(stream, read, subscription));
+    }
 }
 
 /// Answers requests until the connection ends, or leaves HTTP.
 async fn answer_requests(
     stream: Metered<TcpStream>,
     site: Arc<Site>,
-) -> Option<(Metered<TcpStream>, Bytes, Subscription)> {
+) -> Option<(Metered<TcpStream>, Vec<u8>, Subscription)> {
     let upgrading = Upgrading::default();
     let meter = Arc::clone(stream.meter());
     let service = service_fn(|request: Request<Incoming>| -> Ready<Result<Response<Body>, Infallible>> {
@@ -238,7 +239,7 @@ async fn answer_requests(
         // An error says that the client left first.
         let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
     }
-    Some((stream, parts.read_buf, subscription?))
+    Some((stream, parts.read_buf.to_vec(), subscription?))
 }
 
 /// Serves a connection of a stock lane to its end.

@@ -21,7 +21,7 @@ use crate::lanes;
 const LEAD: Duration = Duration::from_millis(20);
 
 /// Framed events that may wait for their deadline, by number and by bytes.
-const AHEAD: (usize, usize) = (4096, 8 << 20);
+const AHEAD: (usize, usize) = (1024, 8 << 20);
 
 /// What the publisher is told.
 #[derive(Debug)]

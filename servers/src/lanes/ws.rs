@@ -74,7 +74,7 @@ pub fn accept_key(version: Version, headers: &HeaderMap) -> Result<HeaderValue, 
 
 /// Serves an upgraded connection until its close handshake ends; `read` are the bytes that
 /// followed the request.
-pub async fn serve<S>(stream: S, read: Bytes, mut subscription: Subscription)
+pub async fn serve<S>(stream: S, read: Vec<u8>, mut subscription: Subscription)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -83,8 +83,7 @@ where
         .write_buffer_size(0)
         .max_message_size(Some(MESSAGE_BYTES))
         .max_frame_size(Some(MESSAGE_BYTES));
-    let mut socket =
-        WebSocketStream::from_partially_read(stream, read.to_vec(), Role::Server, Some(config)).await;
+    let mut socket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
     let goodbye = loop {
         tokio::select! {
             biased;
@@ -106,7 +105,7 @@ where
         }
     };
     drop(subscription);
-    close(socket, goodbye).await;
+    close(&mut socket, goodbye).await;
 }
 
 async fn write<S: AsyncRead + AsyncWrite + Unpin>(
@@ -137,7 +136,7 @@ fn complaint(err: &Error) -> Option<CloseCode> {
 
 /// Says goodbye, unless the client did, and reads on until the close handshake ends: leaving
 /// earlier resets the connection under the client's close frame.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>, code: Option<CloseCode>) {
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>, code: Option<CloseCode>) {
     let farewell = async {
         if let Some(code) = code {
             let reason = CloseFrame { code, reason: "".into() };
