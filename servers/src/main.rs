@@ -1,4 +1,72 @@
-//! placeholder
-fn main() -> anyhow::Result<()> {
-    servers::host::run()
+//! Serves SSE and WebSocket by hand: for curl, a browser, or a fleet elsewhere.
+//!
+//! The same lanes and publisher as in a measured run, publishing until told to stop, with a page
+//! that shows both live.
+
+mod live;
+mod page;
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use scenarios::Scenario;
+
+/// Exit code for a bad scenario or bad arguments.
+const BAD_INPUT: u8 = 104;
+/// Exit code for anything else that went wrong.
+const FAILED: u8 = 107;
+
+/// Pushes a scenario's events over SSE and WebSocket until Ctrl-C, with a page that shows both.
+#[derive(Debug, Parser)]
+#[command(name = "servers", version, max_term_width = 100)]
+struct Args {
+    /// Where to listen. Anything but loopback can be reached by others: there is no login.
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    bind: SocketAddr,
+    /// A scenario by name, or the path of a .toml file.
+    #[arg(long, default_value = "ticker")]
+    scenario: String,
+    /// Events per second.
+    #[arg(short, long, value_name = "N")]
+    rate: Option<String>,
+    /// Any field of the scenario, such as `payload=text:1k`.
+    #[arg(long, value_name = "FIELD=VALUE", value_parser = field_and_value)]
+    set: Vec<(String, String)>,
+    /// A site whose pages may open the WebSocket, such as `https://example.org`. Without it only
+    /// the server's own page may, and programs that send no Origin.
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+}
+
+fn field_and_value(text: &str) -> Result<(String, String), String> {
+    let (field, value) = text.split_once('=').ok_or("write FIELD=VALUE, for example payload=text:1k")?;
+    Ok((field.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(err) => {
+            // A closed pipe is no reason to fail on the way out.
+            let _ = err.print();
+            return ExitCode::from(if err.use_stderr() { BAD_INPUT } else { 0 });
+        }
+    };
+    let overrides: Vec<_> =
+        args.set.into_iter().chain(args.rate.map(|rate| ("rate".to_owned(), rate))).collect();
+    let (name, scenario) = match Scenario::load(&args.scenario, &overrides) {
+        Ok(loaded) => loaded,
+        Err(err) => return fail(&err.into(), BAD_INPUT),
+    };
+    match live::run(&name, &scenario, args.bind, args.allow_origin) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => fail(&err, FAILED),
+    }
+}
+
+fn fail(err: &anyhow::Error, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "error: {err:#}");
+    ExitCode::from(code)
 }

@@ -1,0 +1,176 @@
+//! Endless publishing on three lanes at once, and an end that every client is told of.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use scenarios::{Block, Lane, Moment, Scenario, Schedule};
+use servers::http::{HEAD_BYTES, Limits, Site};
+use servers::hub::Hub;
+use servers::lanes::{Service, raw};
+use servers::listen::listen;
+use servers::publisher::{self, Framer, Order, Signal};
+use servers::wire::Meter;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::page;
+
+/// How long clients may take to leave.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// The lanes that are served, in the order of their hubs.
+const LANES: [&str; 3] = ["sse-h1", "ws-h1", "raw"];
+
+/// Serves until SIGINT or SIGTERM.
+pub fn run(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<String>) -> Result<()> {
+    raise_descriptor_limit();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(name, scenario, bind, origins))
+}
+
+/// As many connections as the system allows; what it does not allow shows as refused connections.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+async fn serve(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<String>) -> Result<()> {
+    let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
+    let [sse, ws, raw] = LANES.map(|_| Hub::new(lag));
+    let timetable = Timetable::new(scenario);
+    let meter = Arc::new(Meter::default());
+    let http = listen(bind, scenario, HEAD_BYTES)?;
+    let tcp = listen(SocketAddr::new(bind.ip(), 0), scenario, raw::READ_BUFFER_BYTES)?;
+    announce(name, scenario, http.address, tcp.address);
+    let site = Site {
+        sse: Some(sse.clone()),
+        ws: Some(ws.clone()),
+        pages: Some(page::pages(&timetable, scenario)),
+        origins,
+        limits: Limits::default(),
+    };
+    let listeners = [
+        tokio::spawn(http.serve(Arc::clone(&meter), Service::Site(Arc::new(site)))),
+        tokio::spawn(tcp.serve(Arc::clone(&meter), Service::Raw(raw.clone()))),
+    ];
+    let hubs = [sse, ws, raw];
+    let ended = tokio::select! {
+        ended = publish(scenario, timetable, &hubs) => ended,
+        asked = asked_to_end() => asked,
+    };
+    listeners.iter().for_each(tokio::task::JoinHandle::abort);
+    hubs.iter().for_each(Hub::close);
+    if tokio::time::timeout(DRAIN, meter.idle()).await.is_err() {
+        say(&format!("{} connections did not end in {DRAIN:?}", meter.open()));
+    }
+    ended
+}
+
+async fn asked_to_end() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked.context("cannot wait for Ctrl-C"),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// When event `seq` is meant to leave, for ever: equal blocks, one behind the other.
+#[derive(Clone, Copy, Debug)]
+pub struct Timetable {
+    /// Time zero.
+    pub start: Moment,
+    /// Events in a block.
+    pub events: u64,
+}
+
+impl Timetable {
+    /// Length of a block.
+    pub const BLOCK: Duration = Duration::from_secs(100);
+    const SPAN_NS: u64 = 100_000_000_000;
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the scenario bounds the rate"
+    )]
+    fn new(scenario: &Scenario) -> Self {
+        let events = (scenario.rate * Self::BLOCK.as_secs_f64()).round().max(1.0) as u64;
+        Self { start: Moment::now(), events }
+    }
+
+    fn block(&self, scenario: &Scenario, round: u64) -> Order {
+        let first_seq = round * self.events;
+        let start_ns = round * Self::SPAN_NS;
+        let block =
+            Block { lane: 0, round, start_ns, span_ns: Self::SPAN_NS, first_seq, events: self.events };
+        Order::Run(self.start, Schedule::new(scenario.arrivals, scenario.seed, vec![block]))
+    }
+}
+
+async fn publish(scenario: &Scenario, timetable: Timetable, hubs: &[Hub; 3]) -> Result<()> {
+    let lanes: Vec<Lane> = LANES.map(|name| name.parse().expect("a lane of ours")).to_vec();
+    let framer = Framer { lanes, scenario: scenario.clone(), payload: scenario.payload.clone() };
+    let (orders, told) = std::sync::mpsc::channel();
+    let (signals, signalled) = unbounded_channel();
+    publisher::start(framer, told, signals).context("cannot start the publisher")?;
+    fan_out(scenario, timetable, hubs, &orders, signalled).await
+}
+
+async fn fan_out(
+    scenario: &Scenario,
+    timetable: Timetable,
+    hubs: &[Hub; 3],
+    orders: &Sender<Order>,
+    mut signalled: UnboundedReceiver<Signal>,
+) -> Result<()> {
+    let mut rounds = (0..).map(|round| timetable.block(scenario, round));
+    let mut next =
+        || rounds.next().and_then(|order| orders.send(order).ok()).context("the publisher has ended");
+    next()?;
+    while let Some(signal) = signalled.recv().await {
+        match signal {
+            Signal::Event(event) | Signal::Step(event) => {
+                hubs.iter().zip(event.frames).for_each(|(hub, frame)| hub.publish(frame));
+            }
+            Signal::Ended { .. } => next()?,
+            Signal::Failed(text) => anyhow::bail!(text),
+        }
+    }
+    anyhow::bail!("the publisher has ended")
+}
+
+fn announce(name: &str, scenario: &Scenario, http: SocketAddr, tcp: SocketAddr) {
+    say(&format!(
+        "{name}: {} events/s ({}) until Ctrl-C
+
+  live page   http://{http}/
+  SSE         curl -N http://{http}/sse
+  WebSocket   websocat ws://{http}/ws
+  raw frames  nc {} {} | xxd
+",
+        scenario.rate,
+        scenario.payload,
+        tcp.ip(),
+        tcp.port(),
+    ));
+    if !http.ip().is_loopback() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "warning: {http} can be reached from other machines, and there is no login"
+        );
+    }
+}
+
+fn say(text: &str) {
+    // A closed pipe is no reason to stop serving.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
