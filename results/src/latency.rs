@@ -97,7 +97,8 @@ impl LatencyHistogram {
         if all == 0 || rank > self.held.len() {
             return None;
         }
-        Some(self.held.value_at_quantile(rank as f64 / self.held.len() as f64))
+        // Half a count short of the rank: a quotient rounded up would name the next value.
+        Some(self.held.value_at_quantile((rank as f64 - 0.5) / self.held.len() as f64))
     }
 
     /// The mean of what is held, ns (from bucket mid-points).

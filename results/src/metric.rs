@@ -1,0 +1,329 @@
+//! Every metric there is, one row each: name, unit, direction, tier, how to read it, where it comes
+//! from.
+//!
+//! Tables, CSV, report and later the gate walk this one list, so that adding a metric is adding a
+//! row.
+
+pub(crate) mod extract;
+
+use crate::latency::LatencyHistogram;
+use crate::run::{BlockResult, MemoryPoint, Run, Trial};
+use crate::stats::Pool;
+use crate::value::Value;
+use extract as x;
+
+/// Which direction is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Less is better.
+    Lower,
+    /// More is better.
+    Higher,
+}
+
+/// How repeatable a metric is (METHOD M22).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// The same number on every machine and in every run.
+    Exact,
+    /// Moves with the machine: needs repetitions and an interval.
+    Noisy,
+}
+
+/// Where a metric is shown; everything is in the files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Decides between lanes: has ratios, and is judged.
+    Headline,
+    /// In the summary.
+    Summary,
+    /// In the files and the report's details only.
+    Detail,
+}
+
+/// What a quantile's samples are independent by (METHOD M18).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Independent {
+    /// Published events: the deliveries of one event share its fate.
+    Events,
+    /// Connections.
+    Connections,
+}
+
+/// Where a metric's number comes from.
+#[derive(Clone, Copy)]
+pub enum Source {
+    /// A quantile of a histogram of nanoseconds, divided by the second number.
+    Quantile(fn(&Trial) -> &LatencyHistogram, f64, f64, Independent),
+    /// A number of each trial.
+    Trial(fn(&Run, &Trial) -> Option<f64>),
+    /// KiB a connection, over the levels of the lane's memory phase.
+    Memory(fn(&MemoryPoint) -> u64),
+}
+
+/// One metric.
+pub struct Metric {
+    /// Its name in tables, files and charts.
+    pub name: &'static str,
+    /// Its unit.
+    pub unit: &'static str,
+    /// Which direction is good.
+    pub better: Better,
+    /// How repeatable it is.
+    pub tier: Tier,
+    /// Where it is shown.
+    pub rank: Rank,
+    /// How to read it.
+    pub read: &'static str,
+    /// Where it comes from.
+    pub source: Source,
+    /// The same of one block, where blocks can be paired (METHOD M19).
+    pub block: Option<fn(&BlockResult) -> Option<f64>>,
+}
+
+/// Independent events needed above a quantile.
+const ABOVE: f64 = 10.0;
+
+/// Whether quantile `q` of `events` independent events may be shown: at least ten lie above it.
+#[must_use]
+pub fn eligible(q: f64, events: u64) -> bool {
+    events as f64 * (1.0 - q) >= ABOVE - 1e-6
+}
+
+/// Events published over all blocks of the trials.
+pub fn events<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> u64 {
+    trials.into_iter().flat_map(|trial| &trial.blocks).map(|block| block.events).sum()
+}
+
+impl Metric {
+    /// The value in one repetition.
+    #[must_use]
+    pub fn trial(&self, run: &Run, trial: &Trial) -> Value {
+        match self.source {
+            Source::Quantile(..) => self.pooled(&[trial]),
+            Source::Trial(extract) => extract(run, trial).into(),
+            Source::Memory(field) => x::memory(run, trial.lane, field).into(),
+        }
+    }
+
+    /// A quantile over the pooled trials; absent for metrics that are no quantile.
+    #[must_use]
+    pub fn pooled(&self, trials: &[&Trial]) -> Value {
+        let Source::Quantile(histogram, q, per, independent) = self.source else { return Value::Absent };
+        let pool = Pool::new(trials.iter().map(|trial| histogram(trial)));
+        if pool.is_empty() {
+            return Value::Absent;
+        }
+        let units = match independent {
+            Independent::Events => events(trials.iter().copied()),
+            Independent::Connections => trials.iter().map(|trial| histogram(trial).count()).sum(),
+        };
+        if !eligible(q, units) {
+            return Value::TooFew;
+        }
+        pool.quantile(q).map_or(Value::NotDelivered, |nanos| Value::Known(nanos / per))
+    }
+
+    /// The row of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|metric| metric.name == name)
+    }
+
+    const fn rank(mut self, rank: Rank) -> Self {
+        self.rank = rank;
+        self
+    }
+
+    const fn exact(mut self) -> Self {
+        self.tier = Tier::Exact;
+        self
+    }
+
+    const fn higher(mut self) -> Self {
+        self.better = Better::Higher;
+        self
+    }
+
+    const fn blocks(mut self, block: fn(&BlockResult) -> Option<f64>) -> Self {
+        self.block = Some(block);
+        self
+    }
+}
+
+const fn metric(name: &'static str, unit: &'static str, source: Source, read: &'static str) -> Metric {
+    let (better, tier, rank) = (Better::Lower, Tier::Noisy, Rank::Summary);
+    Metric { name, unit, better, tier, rank, read, source, block: None }
+}
+
+const fn trial(
+    name: &'static str,
+    unit: &'static str,
+    extract: fn(&Run, &Trial) -> Option<f64>,
+    read: &'static str,
+) -> Metric {
+    metric(name, unit, Source::Trial(extract), read)
+}
+
+const fn millis(
+    name: &'static str,
+    histogram: fn(&Trial) -> &LatencyHistogram,
+    q: f64,
+    read: &'static str,
+) -> Metric {
+    metric(name, "ms", Source::Quantile(histogram, q, 1e6, Independent::Events), read)
+}
+
+const fn micros(
+    name: &'static str,
+    histogram: fn(&Trial) -> &LatencyHistogram,
+    q: f64,
+    read: &'static str,
+) -> Metric {
+    metric(name, "us", Source::Quantile(histogram, q, 1e3, Independent::Events), read)
+}
+
+const fn joining(
+    name: &'static str,
+    histogram: fn(&Trial) -> &LatencyHistogram,
+    q: f64,
+    read: &'static str,
+) -> Metric {
+    metric(name, "ms", Source::Quantile(histogram, q, 1e6, Independent::Connections), read)
+}
+
+const LATENCY: &str = "Arrival minus the intended send time: a late publisher counts against the lane.";
+const SERVICE: &str = "From the actual publish, on sampled connections: hides a late publisher.";
+const LAG: &str = "Actual publish minus intended send time: the publisher's own lateness.";
+const PICKUP: &str = "Kernel receive stamp to read: the generator's own lag, no property of a transport.";
+const JITTER: &str = "Change of latency from one event to the next on the same subscriber.";
+const CONNECT: &str = "Start of connecting to the end of the handshake, while all subscribers arrive.";
+const FIRST: &str = "Start of connecting to the first event, which is sent on joining.";
+const CPU: &str = "User and system time of the processes over deliveries. On loopback the receiver's TCP input \
+                   runs inside the sender's send.";
+const MEMORY: &str = "PSS by least squares over idle connections, in a phase of its own.";
+const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
+
+/// Every metric, in the order it is shown.
+pub static ALL: &[Metric] = &[
+    millis("latency p50", x::latency, 0.5, LATENCY).rank(Rank::Headline),
+    millis("latency p90", x::latency, 0.9, LATENCY),
+    millis("latency p99", x::latency, 0.99, LATENCY).rank(Rank::Headline),
+    millis("latency p99.9", x::latency, 0.999, LATENCY),
+    trial("latency mean", "ms", x::latency_mean, "Mean of the same, paired block by block.")
+        .rank(Rank::Headline)
+        .blocks(x::block_latency),
+    micros("service p50", x::service, 0.5, SERVICE).rank(Rank::Detail),
+    micros("service p99", x::service, 0.99, SERVICE).rank(Rank::Detail),
+    millis("jitter p50", x::jitter, 0.5, JITTER).rank(Rank::Detail),
+    millis("jitter p99", x::jitter, 0.99, JITTER),
+    micros("publish lag p50", x::publish_lag, 0.5, LAG).rank(Rank::Detail),
+    micros("publish lag p99", x::publish_lag, 0.99, LAG),
+    micros("generator lag p50", x::pickup, 0.5, PICKUP).rank(Rank::Detail),
+    micros("generator lag p99", x::pickup, 0.99, PICKUP),
+    joining("connect p50", x::connect, 0.5, CONNECT),
+    joining("connect p99", x::connect, 0.99, CONNECT),
+    joining("first event p50", x::first_event, 0.5, FIRST),
+    joining("first event p99", x::first_event, 0.99, FIRST),
+    trial("expected", "deliveries", x::expected, "Events times the subscribers they were addressed to.")
+        .rank(Rank::Detail)
+        .exact()
+        .higher(),
+    trial("delivered", "deliveries", x::delivered, "Arrived with the right identity and body.")
+        .exact()
+        .higher(),
+    trial("lost", "deliveries", x::lost, "Expected and never arrived.").exact(),
+    trial("duplicated", "deliveries", x::duplicated, "Arrived again.").exact(),
+    trial("reordered", "deliveries", x::reordered, "Arrived after a later one.").exact(),
+    trial("corrupted", "deliveries", x::corrupted, "Arrived with a wrong body or name.").exact(),
+    trial("connection failures", "failures", x::failures, "Attempts that failed, of every kind.")
+        .rank(Rank::Detail)
+        .exact(),
+    trial("deliveries/s", "1/s", x::rate, "Deliveries over the time of publishing: the load, not a limit.")
+        .higher(),
+    trial("server CPU", "us/delivery", x::server_cpu, CPU).rank(Rank::Headline).blocks(x::block_server_cpu),
+    trial("client CPU", "us/delivery", x::client_cpu, CPU).rank(Rank::Headline).blocks(x::block_client_cpu),
+    trial(
+        "server switches",
+        "/delivery",
+        x::server_switches,
+        "Context switches of the servers' processes over deliveries.",
+    )
+    .rank(Rank::Detail)
+    .blocks(x::block_server_switches),
+    trial(
+        "client switches",
+        "/delivery",
+        x::client_switches,
+        "Context switches of the generators' processes over deliveries.",
+    )
+    .rank(Rank::Detail)
+    .blocks(x::block_client_switches),
+    metric("server memory", "KiB/conn", Source::Memory(x::server_memory), MEMORY).rank(Rank::Headline),
+    metric("client memory", "KiB/conn", Source::Memory(x::client_memory), MEMORY).rank(Rank::Headline),
+    metric(
+        "kernel memory",
+        "KiB/conn",
+        Source::Memory(x::kernel_memory),
+        "Kernel slab by least squares over idle connections: both ends, invisible in a process.",
+    ),
+    trial("payload", "B/event", x::payload, "Bodies, as the decoder counted them.").exact(),
+    trial("event framing", "B/event", x::event_framing, "SSE field names and newlines, or the envelope.")
+        .exact(),
+    trial(
+        "transport framing",
+        "B/event",
+        x::transport_framing,
+        "HTTP chunk lines, WebSocket headers, or the raw lane's length prefix.",
+    )
+    .exact(),
+    trial("wire down", "B/event", x::wire_down, WIRE).rank(Rank::Headline),
+    trial("wire up", "B/event", x::wire_up, "The same towards the server: mostly acknowledgements.")
+        .rank(Rank::Headline),
+    trial("segments down", "/event", x::segments_down, "TCP segments received per event and subscriber.")
+        .rank(Rank::Detail),
+    trial("segments up", "/event", x::segments_up, "TCP segments sent back per event and subscriber.")
+        .rank(Rank::Detail),
+    trial("handshake down", "B/conn", x::handshake_down, "Received before the stream was open.").exact(),
+    trial("handshake up", "B/conn", x::handshake_up, "Sent before the stream was open.").exact(),
+    trial("server writes", "/delivery", x::server_writes, "System calls that wrote, over deliveries.")
+        .rank(Rank::Detail),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn names_are_unique_and_every_row_is_explained() {
+        for (i, metric) in ALL.iter().enumerate() {
+            assert!(metric.read.len() > 10 && !metric.unit.is_empty(), "{}", metric.name);
+            assert!(ALL[..i].iter().all(|other| other.name != metric.name), "{}", metric.name);
+        }
+    }
+
+    /// METHOD M18: 2,000 deliveries of 9 events are 9 events.
+    #[test]
+    fn a_quantile_needs_ten_independent_events_above_it() {
+        assert!(eligible(0.99, 1_000) && !eligible(0.99, 999));
+        assert!(eligible(0.5, 20) && !eligible(0.5, 19));
+        let run = sample::run();
+        let trials: Vec<&Trial> = run.trials_of(run.scenario.lanes[0]).collect();
+        let p99 = Metric::named("latency p99").unwrap();
+        assert!(p99.pooled(&trials).known().is_some());
+        assert_eq!(p99.trial(&run, trials[0]), Value::TooFew);
+    }
+
+    /// METHOD M4: a quantile among the lost is not a number.
+    #[test]
+    fn a_quantile_among_the_lost_was_not_delivered() {
+        let mut run = sample::run();
+        for trial in &mut run.trials {
+            trial.latency.add_lost(trial.latency.count() / 40);
+        }
+        let trials: Vec<&Trial> = run.trials_of(run.scenario.lanes[0]).collect();
+        assert_eq!(Metric::named("latency p99").unwrap().pooled(&trials), Value::NotDelivered);
+        assert!(Metric::named("latency p90").unwrap().pooled(&trials).known().is_some());
+    }
+}

@@ -1,0 +1,167 @@
+//! How each metric is computed from a run: small pure functions, named as in the table.
+//!
+//! Apart from the table, so that the table reads as one.
+
+use scenarios::Lane;
+
+use crate::latency::LatencyHistogram;
+use crate::run::{BlockResult, KernelCounts, MemoryPoint, Run, Trial};
+use crate::stats::slope;
+
+/// IPv4 and TCP header with timestamps, bytes a segment (METHOD M9).
+pub const HEADER_BYTES: u64 = 52;
+
+macro_rules! histograms {
+    ($($name:ident: $($field:ident).+;)*) => {
+        $(pub const fn $name(trial: &Trial) -> &LatencyHistogram { &trial.$($field).+ })*
+    };
+}
+histograms! {
+    latency: latency;
+    jitter: jitter;
+    publish_lag: publish_lag;
+    connect: connect;
+    first_event: first_event;
+    pickup: stages.pickup;
+    service: stages.service;
+}
+
+/// `sum / count`, nothing when there is nothing to divide by.
+pub fn per(sum: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| sum as f64 / count as f64)
+}
+
+macro_rules! counted {
+    ($($name:ident)*) => {
+        $(pub fn $name(_: &Run, trial: &Trial) -> Option<f64> { Some(trial.ledger.$name as f64) })*
+    };
+}
+counted! { expected delivered lost duplicated reordered corrupted }
+
+/// Events as they came in, whatever became of them: what bytes are divided by.
+pub const fn arrived(trial: &Trial) -> u64 {
+    let ledger = &trial.ledger;
+    ledger.delivered + ledger.duplicated + ledger.corrupted + ledger.unexpected
+}
+
+pub fn failures(_: &Run, trial: &Trial) -> Option<f64> {
+    Some(trial.failures.values().sum::<u64>() as f64)
+}
+
+pub fn latency_mean(_: &Run, trial: &Trial) -> Option<f64> {
+    trial.latency.mean().map(|nanos| nanos / 1e6)
+}
+
+/// Sums a field over the blocks.
+fn total(trial: &Trial, field: fn(&BlockResult) -> u64) -> u64 {
+    trial.blocks.iter().map(field).sum()
+}
+
+fn per_delivery(trial: &Trial, field: fn(&BlockResult) -> u64) -> Option<f64> {
+    per(total(trial, field), total(trial, |block| block.deliveries))
+}
+
+pub fn rate(_: &Run, trial: &Trial) -> Option<f64> {
+    per(total(trial, |block| block.deliveries), total(trial, |block| block.span_ns)).map(|rate| rate * 1e9)
+}
+
+macro_rules! per_delivery {
+    ($($name:ident, $block:ident: $field:ident / $scale:expr;)*) => {
+        $(
+            pub fn $name(_: &Run, trial: &Trial) -> Option<f64> {
+                per_delivery(trial, |block| block.$field).map(|value| value / $scale)
+            }
+            pub fn $block(block: &BlockResult) -> Option<f64> {
+                per(block.$field, block.deliveries).map(|value| value / $scale)
+            }
+        )*
+    };
+}
+per_delivery! {
+    server_cpu, block_server_cpu: server_cpu_ns / 1e3;
+    client_cpu, block_client_cpu: client_cpu_ns / 1e3;
+    server_switches, block_server_switches: server_switches / 1.0;
+    client_switches, block_client_switches: client_switches / 1.0;
+}
+
+pub fn block_latency(block: &BlockResult) -> Option<f64> {
+    per(block.latency_sum_ns, block.deliveries).map(|nanos| nanos / 1e6)
+}
+
+/// `(connections, KiB)` at the levels of a lane's memory phase.
+pub fn levels(run: &Run, lane: Lane, field: fn(&MemoryPoint) -> u64) -> Vec<(f64, f64)> {
+    let phase = run.memory.iter().find(|memory| memory.lane == lane);
+    let points = phase.map_or(&[][..], |memory| &memory.points);
+    points.iter().map(|point| (point.connections as f64, field(point) as f64 / 1024.0)).collect()
+}
+
+/// KiB a connection: least squares over the levels.
+pub fn memory(run: &Run, lane: Lane, field: fn(&MemoryPoint) -> u64) -> Option<f64> {
+    slope(&levels(run, lane, field))
+}
+
+pub const fn server_memory(point: &MemoryPoint) -> u64 {
+    point.server_pss_bytes
+}
+
+pub const fn client_memory(point: &MemoryPoint) -> u64 {
+    point.client_pss_bytes
+}
+
+pub const fn kernel_memory(point: &MemoryPoint) -> u64 {
+    point.slab_bytes
+}
+
+pub fn payload(_: &Run, trial: &Trial) -> Option<f64> {
+    per(trial.bytes.payload, arrived(trial))
+}
+
+pub fn event_framing(_: &Run, trial: &Trial) -> Option<f64> {
+    per(trial.bytes.event_framing, arrived(trial))
+}
+
+pub fn transport_framing(_: &Run, trial: &Trial) -> Option<f64> {
+    per(trial.bytes.transport_framing, arrived(trial))
+}
+
+/// Bytes towards the client on a network, headers included.
+pub const fn down_on_the_wire(kernel: &KernelCounts) -> u64 {
+    kernel.down_bytes + HEADER_BYTES * kernel.down_segments
+}
+
+/// Bytes towards the server on a network, headers included.
+pub const fn up_on_the_wire(kernel: &KernelCounts) -> u64 {
+    kernel.up_bytes + HEADER_BYTES * kernel.up_segments
+}
+
+fn kernel(trial: &Trial, field: fn(&KernelCounts) -> u64) -> Option<f64> {
+    per(field(trial.kernel.as_ref()?), arrived(trial))
+}
+
+pub fn wire_down(_: &Run, trial: &Trial) -> Option<f64> {
+    kernel(trial, down_on_the_wire)
+}
+
+pub fn wire_up(_: &Run, trial: &Trial) -> Option<f64> {
+    kernel(trial, up_on_the_wire)
+}
+
+pub fn segments_down(_: &Run, trial: &Trial) -> Option<f64> {
+    kernel(trial, |kernel| kernel.down_segments)
+}
+
+pub fn segments_up(_: &Run, trial: &Trial) -> Option<f64> {
+    kernel(trial, |kernel| kernel.up_segments)
+}
+
+pub fn handshake_down(_: &Run, trial: &Trial) -> Option<f64> {
+    per(trial.bytes.handshake_down, trial.bytes.connections)
+}
+
+pub fn handshake_up(_: &Run, trial: &Trial) -> Option<f64> {
+    per(trial.bytes.handshake_up, trial.bytes.connections)
+}
+
+pub fn server_writes(_: &Run, trial: &Trial) -> Option<f64> {
+    per(trial.server_writes, arrived(trial))
+}

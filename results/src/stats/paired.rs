@@ -1,0 +1,121 @@
+//! Two lanes of one run against each other, in pairs that stood beside each other in time.
+//!
+//! A pair is a block of either lane in the same repetition and round; where a metric has no blocks,
+//! it is the repetition. Drift meets both halves alike and cancels (METHOD M16, M19).
+
+use std::collections::BTreeMap;
+
+use scenarios::Lane;
+
+use super::{Effect, Pool, Steps, index, resample};
+use crate::metric::extract::{levels, memory};
+use crate::metric::{Metric, Source};
+use crate::run::{Run, Trial};
+use crate::value::Value;
+
+/// Share of pairs cut at each end before the mean.
+const TRIM: f64 = 0.1;
+
+/// `a`'s metric over `b`'s; nothing when one of them has no number.
+#[must_use]
+pub fn paired_effect(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Option<Effect> {
+    match metric.source {
+        Source::Quantile(histogram, q, ..) => {
+            let trials: Vec<(&Trial, &Trial)> = beside(run, a, b);
+            let side = |pick: fn(&(&Trial, &Trial)) -> usize| -> Vec<&Trial> {
+                trials.iter().map(|pair| [pair.0, pair.1][pick(pair)]).collect()
+            };
+            let (a, b) = (side(|_| 0), side(|_| 1));
+            metric.pooled(&a).known().and(metric.pooled(&b).known())?;
+            let (a, b) = (Pool::new(a.into_iter().map(histogram)), Pool::new(b.into_iter().map(histogram)));
+            pooled_effect(metric, &a, &b, q)
+        }
+        Source::Trial(_) => grouped_effect(metric, &pairs(run, metric, a, b)),
+        Source::Memory(field) => {
+            let log = log_ratio(memory(run, a, field)?, memory(run, b, field)?)?;
+            let (a, b) = (Steps::new(&levels(run, a, field)), Steps::new(&levels(run, b, field)));
+            Some(stepped_effect(metric, log, &a, &b))
+        }
+    }
+}
+
+/// Trials of the two lanes in the same repetition.
+fn beside(run: &Run, a: Lane, b: Lane) -> Vec<(&Trial, &Trial)> {
+    run.trials_of(a)
+        .filter_map(|one| Some((one, run.trials_of(b).find(|other| other.repetition == one.repetition)?)))
+        .collect()
+}
+
+/// `ln a - ln b`, exactly negated when exchanged; nothing unless both are above zero.
+fn log_ratio(a: f64, b: f64) -> Option<f64> {
+    (a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite()).then(|| a.ln() - b.ln())
+}
+
+/// Log ratios of `a` to `b`, by process start.
+#[must_use]
+pub fn pairs(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Vec<Vec<f64>> {
+    let in_trials = |one: &Trial, other: &Trial| -> Vec<f64> {
+        let Some(block) = metric.block else {
+            let value = |trial| match metric.trial(run, trial) {
+                Value::Known(value) => Some(value),
+                Value::TooFew | Value::NotDelivered | Value::Absent => None,
+            };
+            return value(one).zip(value(other)).and_then(|(a, b)| log_ratio(a, b)).into_iter().collect();
+        };
+        let by_round: BTreeMap<u64, f64> =
+            other.blocks.iter().filter_map(|held| Some((held.round, block(held)?))).collect();
+        let pair = |held| log_ratio(block(held)?, *by_round.get(&held.round)?);
+        one.blocks.iter().filter_map(pair).collect()
+    };
+    let starts = beside(run, a, b).into_iter().map(|(one, other)| in_trials(one, other));
+    starts.filter(|pairs| !pairs.is_empty()).collect()
+}
+
+/// Trimmed mean of the pairs; bootstrap over starts, then over the pairs inside each.
+fn grouped_effect(metric: &Metric, starts: &[Vec<f64>]) -> Option<Effect> {
+    let mut all: Vec<f64> = starts.concat();
+    let (pairs, log) = (all.len(), trimmed_mean(&mut all)?);
+    let mut held = Vec::with_capacity(pairs);
+    let draws = resample(starts.len(), |draw, sample| {
+        held.clear();
+        for start in sample.iter().map(|i| &starts[*i]) {
+            held.extend((0..start.len()).map(|_| start[index(draw, start.len())]));
+        }
+        trimmed_mean(&mut held).expect("no start is empty")
+    });
+    Some(Effect::new(metric, log, draws, pairs, starts.len()))
+}
+
+/// Ratio of pooled quantiles; bootstrap over starts, the same ones on both lanes.
+fn pooled_effect(metric: &Metric, a: &Pool, b: &Pool, q: f64) -> Option<Effect> {
+    let log = log_ratio(a.quantile(q)?, b.quantile(q)?)?;
+    let draws = resample(a.repetitions(), |_, sample| {
+        let log = a.quantile_of(sample, q).ln() - b.quantile_of(sample, q).ln();
+        if log.is_nan() { 0.0 } else { log }
+    });
+    Some(Effect::new(metric, log, draws, a.repetitions(), a.repetitions()))
+}
+
+/// Ratio of slopes; bootstrap over the steps of the memory phase, the same ones on both lanes.
+fn stepped_effect(metric: &Metric, log: f64, a: &Steps, b: &Steps) -> Effect {
+    let steps = a.len().min(b.len());
+    let draws = resample(steps, |_, sample| {
+        a.slope(sample).zip(b.slope(sample)).and_then(|(a, b)| log_ratio(a, b)).unwrap_or(0.0)
+    });
+    Effect::new(metric, log, draws, steps, steps)
+}
+
+/// Mean without the extreme tenths. Summed from both ends inward, so that negated values give the
+/// negated mean to the last bit.
+fn trimmed_mean(values: &mut [f64]) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let cut = (values.len() as f64 * TRIM) as usize;
+    let kept = &values[cut..values.len() - cut];
+    let half = kept.len() / 2;
+    let outer: f64 = (0..half).map(|i| kept[i] + kept[kept.len() - 1 - i]).sum();
+    let middle = if kept.len() % 2 == 1 { kept[half] } else { 0.0 };
+    (!kept.is_empty()).then(|| (outer + middle) / kept.len() as f64)
+}
+
+#[cfg(test)]
+mod tests;
