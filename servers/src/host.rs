@@ -54,7 +54,11 @@ fn serve(order: &str, replies: &Sender<HostReply>) -> Result<()> {
     runtime.block_on(host(order, replies))
 }
 
-fn pin(core: usize) -> nix::Result<()> {
+/// Pins this process, which has no other threads yet, to one core.
+///
+/// # Errors
+/// There is no such core.
+pub fn pin(core: usize) -> nix::Result<()> {
     let mut set = CpuSet::new();
     set.set(core)?;
     sched_setaffinity(Pid::from_raw(0), &set)

@@ -1,0 +1,6 @@
+//! Every lane over real sockets on loopback, byte for byte.
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod lanes;
+mod limits;
+mod server;

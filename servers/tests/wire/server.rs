@@ -1,0 +1,122 @@
+//! A server of one lane on loopback, and a client that reads bytes and understands nothing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scenarios::{Lane, Scenario, Transport};
+use servers::http::Limits;
+use servers::hub::Hub;
+use servers::lanes::{self, Service, read_buffer_bytes};
+use servers::listen::listen;
+use servers::wire::Meter;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// Every server half there is.
+pub const LANES: [&str; 5] = ["raw", "sse-h1", "ws-h1", "sse-h1%axum", "ws-h1%axum"];
+
+/// A hang fails a test instead of stopping it.
+const HANG: Duration = Duration::from_secs(20);
+
+pub struct Server {
+    pub lane: Lane,
+    pub scenario: Scenario,
+    pub hub: Hub,
+    pub meter: Arc<Meter>,
+    pub address: SocketAddr,
+}
+
+impl Server {
+    pub fn start(lane: &str, fields: &[(&str, &str)], limits: Limits) -> Self {
+        let fields: Vec<_> = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let scenario = Scenario::load("smoke", &fields).unwrap().1;
+        let lane: Lane = lane.parse().unwrap();
+        let hub = Hub::new(scenario.lag.0 as usize);
+        let meter = Arc::new(Meter::default());
+        let listening = listen("127.0.0.1:0".parse().unwrap(), &scenario, read_buffer_bytes(lane)).unwrap();
+        let address = listening.address;
+        let service = Service::of(lane, hub.clone(), &scenario, limits);
+        tokio::spawn(listening.serve(Arc::clone(&meter), service));
+        Self { lane, scenario, hub, meter, address }
+    }
+
+    pub fn publish(&self, seq: u64) {
+        let body = self.scenario.payload.body(self.scenario.seed, seq);
+        self.hub.publish(lanes::frame(self.lane, &self.scenario, seq, &body).unwrap());
+    }
+
+    /// Connects and reads exactly to the end of the handshake: the response head, or the hello.
+    pub async fn subscribe(&self) -> (TcpStream, String) {
+        let mut client = TcpStream::connect(self.address).await.unwrap();
+        let head = match self.lane.transport {
+            Transport::Raw => {
+                assert_eq!(read(&mut client, 4).await, [0; 4]);
+                String::new()
+            }
+            Transport::Sse => request(&mut client, SUBSCRIBE).await,
+            Transport::Ws => request(&mut client, &upgrade("")).await,
+        };
+        (client, head)
+    }
+}
+
+/// A request for the event stream.
+pub const SUBSCRIBE: &str = "GET /sse HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// An opening handshake, with more fields.
+pub fn upgrade(more: &str) -> String {
+    format!(
+        "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+    )
+}
+
+/// Sends a request and reads the head of the response, byte for byte.
+pub async fn request(client: &mut TcpStream, request: &str) -> String {
+    client.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.extend(read(client, 1).await);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+pub async fn read(client: &mut TcpStream, bytes: usize) -> Vec<u8> {
+    let mut buffer = vec![0; bytes];
+    tokio::time::timeout(HANG, client.read_exact(&mut buffer)).await.expect("no hang").unwrap();
+    buffer
+}
+
+/// All bytes until the server closes.
+pub async fn rest(client: &mut TcpStream) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    tokio::time::timeout(HANG, client.read_to_end(&mut buffer)).await.expect("no hang").unwrap();
+    buffer
+}
+
+/// All bytes until these are the last.
+pub async fn read_until(client: &mut TcpStream, last: &[u8]) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    while !buffer.ends_with(last) {
+        let read = tokio::time::timeout(HANG, client.read_buf(&mut buffer)).await.expect("no hang").unwrap();
+        assert!(read > 0, "closed after {} bytes", buffer.len());
+    }
+    buffer
+}
+
+/// Ends every subscription, and reads what the client still gets.
+pub async fn stop_and_drain(server: &Server, client: &mut TcpStream) -> Vec<u8> {
+    server.hub.close();
+    match server.lane.transport {
+        Transport::Raw => rest(client).await,
+        Transport::Sse => read_until(client, SSE_END).await,
+        Transport::Ws => read_until(client, WS_AWAY).await,
+    }
+}
+
+/// RFC 9112 7.1: "The chunked coding is complete when a chunk with a chunk-size of zero is received".
+pub const SSE_END: &[u8] = b"0\r\n\r\n";
+
+/// RFC 6455 7.4.1: "1001 indicates that an endpoint is "going away", such as a server going down".
+pub const WS_AWAY: &[u8] = b"\x88\x02\x03\xe9";
