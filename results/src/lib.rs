@@ -1,12 +1,21 @@
 //! What was measured: the run as data, its statistics, tables, charts and report.
 
+pub mod charts;
+pub mod conclude;
+pub mod histograms;
 pub mod latency;
 pub mod metric;
+pub mod picture;
+pub mod report;
 pub mod run;
 #[cfg(test)]
 mod sample;
+pub mod schema;
 pub mod stats;
+pub mod summary;
+pub mod table;
 pub mod value;
 
 pub use latency::LatencyHistogram;
 pub use run::Run;
+pub use table::{Format, render};

@@ -243,3 +243,39 @@ fn environment() -> Environment {
         sysctls: BTreeMap::from([("net.core.somaxconn".into(), "4096".into())]),
     }
 }
+
+/// Runs with something missing or wrong, one each: nothing that draws may panic on them.
+pub fn broken() -> Vec<Run> {
+    let whole = run();
+    let edited = |edit: fn(&mut Run)| {
+        let mut run = whole.clone();
+        edit(&mut run);
+        run
+    };
+    vec![
+        with(&["raw"], 1),
+        with(&["sse-h1", "ws-h1"], 1),
+        edited(|run| (run.trials, run.memory, run.sweep, run.sockets) = Default::default()),
+        edited(|run| run.trials.clear()),
+        edited(|run| (run.memory, run.sweep) = Default::default()),
+        edited(|run| run.memory.iter_mut().for_each(|memory| memory.points.truncate(1))),
+        edited(|run| run.trials.truncate(4)),
+        edited(|run| run.trials.iter_mut().for_each(|trial| trial.kernel = None)),
+        edited(|run| run.trials.iter_mut().for_each(|trial| trial.blocks.clear())),
+        edited(|run| {
+            for trial in &mut run.trials {
+                (trial.latency, trial.stages) = Default::default();
+                (trial.connect, trial.first_event) = Default::default();
+            }
+        }),
+        edited(|run| {
+            for trial in &mut run.trials {
+                trial.ledger = Ledger { expected: 10, lost: 10, ..Ledger::default() };
+                trial.latency = LatencyHistogram::default();
+                trial.latency.add_lost(10);
+                trial.bytes = Bytes::default();
+                trial.blocks.iter_mut().for_each(|block| *block = BlockResult::default());
+            }
+        }),
+    ]
+}

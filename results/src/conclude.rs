@@ -1,0 +1,172 @@
+//! Plain sentences computed from a run: what it measured, how far to trust it, what an architect may
+//! conclude.
+//!
+//! No sentence claims a difference that the interval and the margin do not carry (METHOD M19).
+
+use scenarios::{Lane, Transport};
+
+use crate::metric::{Metric, events};
+use crate::run::{Run, Severity};
+use crate::stats::{Effect, Judgement};
+use crate::summary::{Comparison, Standing, lanes, repetitions, standing};
+use crate::value::{number, ratio};
+
+/// What was measured, in one sentence.
+#[must_use]
+pub fn measured(run: &Run) -> String {
+    let scenario = &run.scenario;
+    let names: Vec<String> = lanes(run).iter().map(ToString::to_string).collect();
+    format!(
+        "{}: {} subscribers per lane, {} events/s of {}, on {} ({} of {} repetitions, {} of publishing per \
+         lane each).",
+        run.name,
+        number(scenario.subscribers.0 as f64),
+        number(scenario.rate),
+        scenario.payload,
+        if names.is_empty() { "no lane yet".to_owned() } else { names.join(", ") },
+        repetitions(run),
+        scenario.repetitions,
+        scenario.duration,
+    )
+}
+
+/// How far to trust the run: a word and a sentence.
+#[must_use]
+pub fn trust(run: &Run) -> (Standing, &'static str, String) {
+    let first = |severity| run.warnings.iter().find(|warning| warning.severity == severity);
+    let standing = standing(run);
+    let (word, text) = match standing {
+        Standing::Valid => ("VALID", "no doubt was raised while measuring.".to_owned()),
+        Standing::Doubtful => ("VALID, WITH DOUBTS", "read the warnings before the numbers.".to_owned()),
+        Standing::Partial => (
+            "PARTIAL",
+            format!(
+                "only {} of {} repetitions were measured; intervals are wider than planned.",
+                repetitions(run),
+                run.scenario.repetitions
+            ),
+        ),
+        Standing::Invalid => (
+            "INVALID",
+            format!(
+                "conclude nothing from these numbers. {}",
+                first(Severity::Invalid).map_or("", |warning| warning.text.as_str())
+            ),
+        ),
+    };
+    (standing, word, text)
+}
+
+/// A ratio with its interval: `1.32x (1.29 to 1.36)`.
+#[must_use]
+pub fn times(effect: &Effect) -> String {
+    let interval = effect.interval().map(|i| (ratio(i.low), ratio(i.high)));
+    let interval = interval.filter(|(low, high)| low != high);
+    let interval = interval.map_or(String::new(), |(low, high)| format!(" ({low} to {high})"));
+    format!("{}x{interval}", ratio(effect.ratio()))
+}
+
+/// One effect as a sentence without its full stop.
+#[must_use]
+pub fn sentence(metric: &Metric, a: Lane, b: Lane, effect: &Effect) -> String {
+    let name = metric.name;
+    match effect.judgement {
+        Judgement::Better | Judgement::Worse => {
+            format!("{a} has {} the {name} of {b}: {}", times(effect), effect.judgement.word())
+        }
+        Judgement::Same => {
+            format!("{name}: no practical difference between {a} and {b}, {}", times(effect))
+        }
+        Judgement::Inconclusive if effect.log_interval.is_none() => {
+            format!("{name}: {a} against {b} was measured once, {}; no verdict", times(effect))
+        }
+        Judgement::Inconclusive => {
+            format!("{name}: this run cannot tell {a} from {b}, {}", times(effect))
+        }
+    }
+}
+
+/// What may be concluded from one comparison: a sentence for each lane and judgement. The raw lane is
+/// a yardstick and no choice, so nothing is concluded about it.
+#[must_use]
+pub fn conclusions(comparison: &Comparison) -> Vec<String> {
+    let mut sentences = Vec::new();
+    let choices = comparison.lanes.iter().enumerate().filter(|(_, lane)| lane.transport != Transport::Raw);
+    for (at, lane) in choices {
+        for (judgement, opening) in [
+            (Judgement::Worse, "costs more than"),
+            (Judgement::Better, "does better than"),
+            (Judgement::Same, "makes no practical difference to"),
+            (Judgement::Inconclusive, "shows no clear result against"),
+        ] {
+            let found: Vec<String> = comparison
+                .rows
+                .iter()
+                .filter_map(|(metric, effects)| Some((metric, effects[at].as_ref()?)))
+                .filter(|(_, effect)| effect.judgement == judgement)
+                .map(|(metric, effect)| format!("{} {}", metric.name, times(effect)))
+                .collect();
+            if !found.is_empty() {
+                sentences.push(format!("{lane} {opening} {} in {}.", comparison.reference, found.join(", ")));
+            }
+        }
+    }
+    sentences
+}
+
+/// What a figure rests on (METHOD M30): events, blocks, starts, load, segment size, congestion
+/// control, TLS, and that it was loopback.
+#[must_use]
+pub fn basis(run: &Run) -> String {
+    let blocks: usize = run.trials.iter().map(|trial| trial.blocks.len()).sum();
+    let subscribers = run.trials.iter().map(|trial| trial.subscribers).max();
+    let mut parts = vec![
+        format!(
+            "{} events in {blocks} blocks, {} starts",
+            number(events(&run.trials) as f64),
+            repetitions(run)
+        ),
+        format!(
+            "{} subscribers per lane, {} events/s",
+            number(subscribers.unwrap_or(run.scenario.subscribers.0) as f64),
+            number(run.scenario.rate)
+        ),
+    ];
+    let kernel_read = run.sockets.values().next();
+    parts.push(kernel_read.map_or("MSS unknown".into(), |s| format!("MSS {}", s.mss)));
+    parts.push(kernel_read.map_or_else(|| run.scenario.congestion.clone(), |s| s.congestion.clone()));
+    parts.extend(["TLS none".to_owned(), "loopback".to_owned()]);
+    let loss: u64 = run.trials.iter().map(|trial| trial.ledger.lost).sum();
+    if loss > 0 {
+        parts.push(format!("{} deliveries lost", number(loss as f64)));
+    }
+    format!("{}.", parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use crate::summary::Summary;
+
+    #[test]
+    fn sentences_of_a_run() {
+        let mut run = sample::run();
+        let summary = Summary::new(&run);
+        let said = conclusions(&summary.comparisons[0]).join("\n");
+        insta::assert_snapshot!(format!("{}\n{}\n{said}", measured(&run), basis(&run)));
+        run.partial = true;
+        run.trials.retain(|trial| trial.repetition < 2);
+        assert!(trust(&run).2.contains("only 2 of 5 repetitions"));
+    }
+
+    /// One start is no ground for a verdict on a noisy metric.
+    #[test]
+    fn one_repetition_claims_no_difference_in_noisy_metrics() {
+        let run = sample::with(&["sse-h1", "ws-h1"], 1);
+        let summary = Summary::new(&run);
+        let said = conclusions(&summary.comparisons[0]);
+        let differences = said.iter().filter(|s| s.contains("costs more") || s.contains("does better"));
+        assert!(differences.clone().all(|s| !s.contains("CPU") && !s.contains("latency")), "{said:#?}");
+    }
+}

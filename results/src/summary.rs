@@ -1,0 +1,205 @@
+//! A run condensed: what every lane reached, what each is against the references, how far to trust it.
+//!
+//! Tables and report are two ways of writing this one value.
+
+use scenarios::{Lane, ServerStack, Transport};
+
+use crate::metric::{self, Metric, Rank, Source};
+use crate::run::{Run, Severity, Trial};
+use crate::stats::{Effect, Interval, Pool, Steps, holm, median, median_interval, paired_effect};
+use crate::value::Value;
+
+/// How far a run may be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing speaks against it.
+    Valid,
+    /// Valid, with doubts to read.
+    Doubtful,
+    /// Repetitions are missing.
+    Partial,
+    /// The measurement is invalid.
+    Invalid,
+}
+
+/// A value over all repetitions, with its interval where there are several.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Median over repetitions, or the pooled quantile.
+    pub value: Value,
+    /// 95 % interval.
+    pub interval: Option<Interval>,
+}
+
+/// One metric over all lanes.
+pub struct Row {
+    /// The metric.
+    pub metric: &'static Metric,
+    /// One entry a lane.
+    pub cells: Vec<Estimate>,
+}
+
+/// Every other lane against one reference.
+pub struct Comparison {
+    /// The lane divided by.
+    pub reference: Lane,
+    /// The lanes compared with it.
+    pub lanes: Vec<Lane>,
+    /// Headline metrics, with one entry a compared lane.
+    pub rows: Vec<(&'static Metric, Vec<Option<Effect>>)>,
+}
+
+/// A run condensed.
+pub struct Summary<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// Its lanes, in the order they are shown.
+    pub lanes: Vec<Lane>,
+    /// Every metric that at least one lane has.
+    pub rows: Vec<Row>,
+    /// Ratios to the references that are present.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// The lanes of a run: as the scenario lists them, then any other with data; none without data.
+#[must_use]
+pub fn lanes(run: &Run) -> Vec<Lane> {
+    let mut measured: Vec<Lane> = run.trials.iter().map(|trial| trial.lane).collect();
+    measured.extend(run.memory.iter().map(|memory| memory.lane));
+    measured.extend(run.sweep.iter().map(|point| point.lane));
+    let listed = run.scenario.lanes.iter().filter(|lane| measured.contains(lane)).copied();
+    let mut lanes: Vec<Lane> = listed.collect();
+    for lane in measured {
+        if !lanes.contains(&lane) {
+            lanes.push(lane);
+        }
+    }
+    lanes
+}
+
+/// The repetitions of a run that have at least one trial.
+#[must_use]
+pub fn repetitions(run: &Run) -> u64 {
+    run.trials.iter().map(|trial| trial.repetition + 1).max().unwrap_or(0)
+}
+
+/// How far the run may be trusted.
+#[must_use]
+pub fn standing(run: &Run) -> Standing {
+    match run.worst() {
+        Some(Severity::Invalid) => Standing::Invalid,
+        _ if run.partial || run.trials.is_empty() => Standing::Partial,
+        Some(Severity::Doubt) => Standing::Doubtful,
+        Some(Severity::Note) | None => Standing::Valid,
+    }
+}
+
+/// One metric of one lane over all repetitions.
+#[must_use]
+pub fn estimate(run: &Run, metric: &Metric, lane: Lane) -> Estimate {
+    let trials: Vec<&Trial> = run.trials_of(lane).collect();
+    match metric.source {
+        Source::Quantile(histogram, q, per, _) => {
+            let value = metric.pooled(&trials);
+            let pool = || Pool::new(trials.iter().map(|trial| histogram(trial)));
+            let interval = value.known().and_then(|_| pool().interval(q));
+            let scaled = |i: Interval| Interval { low: i.low / per, high: i.high / per };
+            Estimate { value, interval: interval.map(scaled) }
+        }
+        Source::Trial(extract) => {
+            let values: Vec<f64> = trials.iter().filter_map(|trial| extract(run, trial)).collect();
+            Estimate { value: median(&values).into(), interval: median_interval(&values) }
+        }
+        Source::Memory(field) => {
+            let levels = metric::extract::levels(run, lane, field);
+            let value = metric::extract::memory(run, lane, field);
+            Estimate { value: value.into(), interval: value.and(Steps::new(&levels).interval()) }
+        }
+    }
+}
+
+impl<'a> Summary<'a> {
+    /// Condenses a run.
+    #[must_use]
+    pub fn new(run: &'a Run) -> Self {
+        let lanes = lanes(run);
+        let row = |metric| Row { metric, cells: lanes.iter().map(|l| estimate(run, metric, *l)).collect() };
+        let rows = metric::ALL.iter().map(row).filter(Row::is_measured).collect();
+        let references = lanes.iter().filter(|lane| is_reference(**lane));
+        let comparisons = references.map(|reference| compare(run, &lanes, *reference));
+        let comparisons = comparisons.filter(|comparison| !comparison.rows.is_empty()).collect();
+        Self { run, lanes, rows, comparisons }
+    }
+
+    /// The rows shown in a summary.
+    pub fn shown(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.metric.rank <= Rank::Summary)
+    }
+}
+
+impl Row {
+    fn is_measured(&self) -> bool {
+        self.cells.iter().any(|cell| cell.value != Value::Absent)
+    }
+}
+
+/// WebSocket and the bare yardstick on this project's own server and client.
+fn is_reference(lane: Lane) -> bool {
+    let wanted = match lane.transport {
+        Transport::Ws | Transport::Raw => true,
+        Transport::Sse => false,
+    };
+    wanted && lane == lane.base() && lane.server == ServerStack::Tuned
+}
+
+/// The headline metrics of all lanes against one, after Holm.
+#[must_use]
+pub fn compare(run: &Run, lanes: &[Lane], reference: Lane) -> Comparison {
+    let lanes: Vec<Lane> = lanes.iter().copied().filter(|lane| *lane != reference).collect();
+    let headline = || metric::ALL.iter().filter(|metric| metric.rank == Rank::Headline);
+    let mut columns: Vec<Vec<Option<Effect>>> = lanes
+        .iter()
+        .map(|lane| headline().map(|metric| paired_effect(run, metric, *lane, reference)).collect())
+        .collect();
+    for column in &mut columns {
+        holm(&mut column.iter_mut().flatten().collect::<Vec<_>>());
+    }
+    let rows = headline().enumerate().map(|(i, metric)| {
+        let effects = columns.iter().map(|column| column[i].clone()).collect::<Vec<_>>();
+        (metric, effects)
+    });
+    let rows = rows.filter(|(_, effects)| effects.iter().any(Option::is_some)).collect();
+    Comparison { reference, lanes, rows }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::Warning;
+    use crate::sample;
+    use crate::stats::Judgement;
+
+    #[test]
+    fn a_summary_compares_with_both_references() {
+        let run = sample::run();
+        let summary = Summary::new(&run);
+        let references: Vec<String> = summary.comparisons.iter().map(|c| c.reference.to_string()).collect();
+        assert_eq!(references, ["ws-h1", "raw"]);
+        let (_, cpu) = summary.comparisons[0].rows.iter().find(|(m, _)| m.name == "server CPU").unwrap();
+        assert_eq!(cpu[0].as_ref().unwrap().judgement, Judgement::Worse);
+    }
+
+    #[test]
+    fn standing_is_the_worst_that_is_known() {
+        let mut run = sample::run();
+        assert_eq!(standing(&run), Standing::Valid);
+        run.partial = true;
+        assert_eq!(standing(&run), Standing::Partial);
+        let text = "saturated".to_owned();
+        run.warnings.push(Warning { severity: Severity::Invalid, lane: None, repetition: None, text });
+        assert_eq!(standing(&run), Standing::Invalid);
+        run.warnings.clear();
+        (run.partial, run.trials) = (false, Vec::new());
+        assert_eq!(standing(&run), Standing::Partial);
+    }
+}

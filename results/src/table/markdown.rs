@@ -1,0 +1,61 @@
+//! The summary as markdown, for a pull request or a wiki.
+
+use super::grid::Grid;
+use super::{banner, text, warning_line, warnings};
+use crate::conclude::{conclusions, measured};
+use crate::summary::{Standing, Summary, standing};
+
+/// Writes the summary.
+pub fn write(summary: &Summary<'_>) -> String {
+    let run = summary.run;
+    let mut out = format!("**{}**\n\n{}\n", escaped(&banner(run)), escaped(&measured(run)));
+    out.push_str("\nMedians over repetitions, quantiles pooled [95 % interval]\n\n");
+    grid(&mut out, &text::values(summary));
+    for comparison in &summary.comparisons {
+        out.push_str(&format!("\nRatio to {} [95 % interval], judged against 3 %\n\n", comparison.reference));
+        grid(&mut out, &text::ratios(comparison));
+    }
+    if standing(run) != Standing::Invalid {
+        let said = summary.comparisons.first().map(conclusions).unwrap_or_default();
+        list(&mut out, "Conclusions", said);
+    }
+    list(&mut out, "Warnings", warnings(run).into_iter().map(warning_line).collect());
+    out
+}
+
+fn grid(out: &mut String, grid: &Grid) {
+    for (i, line) in grid.lines().iter().enumerate() {
+        out.push_str(&format!("| {} |\n", line.join(" | ")));
+        if i == 0 {
+            let rules = line.iter().enumerate().map(|(at, cell)| {
+                let dashes = "-".repeat(cell.chars().count().max(3) - 1);
+                if at == 0 { format!("{dashes}-") } else { format!("{dashes}:") }
+            });
+            out.push_str(&format!("| {} |\n", rules.collect::<Vec<_>>().join(" | ")));
+        }
+    }
+}
+
+fn list(out: &mut String, title: &str, items: Vec<String>) {
+    if items.is_empty() {
+        return;
+    }
+    out.push_str(&format!("\n{title}\n\n"));
+    for item in items {
+        out.push_str(&format!("- {}\n", escaped(&item)));
+    }
+}
+
+/// Text from outside: neither markup nor HTML.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '&' => out.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' => out.extend(['\\', c]),
+            other => out.push(other),
+        }
+    }
+    out
+}
