@@ -277,8 +277,8 @@ pub static ALL: &[Metric] = &[
         "HTTP chunk lines, WebSocket headers, or the raw lane's length prefix.",
     )
     .exact(),
-    trial("wire down", "B/event", x::wire_down, WIRE).rank(Rank::Headline),
-    trial("wire up", "B/event", x::wire_up, "The same towards the server: mostly acknowledgements.")
+    trial("wire bytes down", "B/event", x::wire_down, WIRE).rank(Rank::Headline),
+    trial("wire bytes up", "B/event", x::wire_up, "The same towards the server: mostly acknowledgements.")
         .rank(Rank::Headline),
     trial("segments down", "/event", x::segments_down, "TCP segments received per event and subscriber.")
         .rank(Rank::Detail),

@@ -67,8 +67,8 @@ pub fn render(run: &Run, format: Format, colour: bool) -> String {
 
 /// `8.21 [7.9, 8.6]`.
 pub(crate) fn cell(estimate: &Estimate) -> String {
-    let interval = estimate.interval.filter(|i| i.low != i.high);
-    let interval = interval.map(|i| format!(" [{}, {}]", number(i.low), number(i.high)));
+    let ends = estimate.interval.map(|i| (number(i.low), number(i.high)));
+    let interval = ends.filter(|(low, high)| low != high).map(|(low, high)| format!(" [{low}, {high}]"));
     estimate.value.text() + &interval.unwrap_or_default()
 }
 

@@ -36,7 +36,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
     legend.insert(0, Key::new("1: as many bytes", 2, Shape::Line(Stroke::Thin)));
     (!curves.is_empty()).then(|| Figure {
         name: "break-even",
-        question: "From which payload size on does framing stop to matter?",
+        question: "From which payload size on does the framing no longer matter?",
         finding: loud(run, &said(&curves[0], &format!("{a} over {b}"))),
         how: "Bytes per event of the first lane over those of the second, one subscriber, events in lock-step. \
               Where a line meets 1 the two cost the same; TCP/IP headers and acknowledgements dilute the \

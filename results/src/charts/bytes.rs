@@ -40,7 +40,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
     (!rows.is_empty()).then(|| Figure {
         name: "bytes",
         question: "How many bytes does an event cost on the wire?",
-        finding: finding(run, &["wire down", "wire up"]),
+        finding: finding(run, &["wire bytes down", "wire bytes up"]),
         how: "Per event and subscriber, after the handshake. Payload and framing are what the decoder counted; \
               TCP/IP headers are 52 bytes a segment (IPv4 with timestamps), as a network with this segment size \
               would carry them. The smaller the payload, the more the headers weigh.",

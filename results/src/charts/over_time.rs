@@ -23,8 +23,11 @@ pub fn draw(run: &Run) -> Option<Figure> {
     let least = values.iter().copied().filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
     let highest = values.iter().copied().fold(0.0, f64::max);
     let mut legend = lane_keys(run);
-    legend.push(Key::new("solid: median of a slice", 2, Shape::Line(Stroke::Thick)));
-    legend.push(Key::new("dashed: 99th percentile", 2, Shape::Line(Stroke::Dashed)));
+    legend.push(Key::new("99th percentile (solid: median)", 2, Shape::Line(Stroke::Dashed)));
+    let end = starts[starts.len() - 1];
+    let time = Axis::from_zero("measured time, s (numbers: where a repetition begins)", end);
+    let ticks = time.ticks.clone();
+    let time = time.with_ticks((0.0, end), ticks);
     let marks = (0..repetitions(run)).map(|r| (starts[r as usize], format!("{}", r + 1))).collect();
     (highest > 0.0).then(|| Figure {
         name: "latency-over-time",
@@ -36,7 +39,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
         caption: basis(run),
         legend,
         plot: Plot::Curves(Curves {
-            x: Axis::from_zero("measured time, s (numbers: where a repetition begins)", starts[starts.len() - 1]),
+            x: time,
             y: Axis::log("latency, ms", least, highest),
             curves,
             marks,
@@ -72,7 +75,7 @@ fn lines(run: &Run, lane: Lane, starts: &[f64]) -> Vec<Curve> {
         let points: Vec<(f64, f64)> =
             held.map(|slice| (start + middle(slice), value(slice) as f64 / 1e6)).collect();
         let marked = if stroke == Stroke::Thick { MARKED } else { usize::MAX };
-        let markers = points.iter().skip(MARKED / 2).step_by(marked).copied();
+        let markers = points.iter().skip(points.len().min(MARKED) / 2).step_by(marked).copied();
         let markers = if stroke == Stroke::Thick { markers.collect() } else { Vec::new() };
         Curve { hue: hue(run, lane), stroke, points, markers }
     };

@@ -28,6 +28,15 @@ pub const fn colour(hue: usize) -> RGBColor {
     HUES[hue % HUES.len()]
 }
 
+/// The ink to be read on a hue: black where the hue is light.
+#[must_use]
+pub const fn on(hue: usize) -> RGBColor {
+    match hue % HUES.len() {
+        4..=7 => RGBColor(0, 0, 0),
+        _ => RGBColor(255, 255, 255),
+    }
+}
+
 /// The shape that goes with a hue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marker {

