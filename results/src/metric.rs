@@ -57,6 +57,8 @@ pub enum Source {
     Quantile(fn(&Trial) -> &LatencyHistogram, f64, f64, Independent),
     /// A number of each trial.
     Trial(fn(&Run, &Trial) -> Option<f64>),
+    /// A count of each trial; summed over repetitions, since a median would hide one bad repetition.
+    Count(fn(&Run, &Trial) -> Option<f64>),
     /// KiB a connection, over the levels of the lane's memory phase.
     Memory(fn(&MemoryPoint) -> u64),
 }
@@ -101,7 +103,7 @@ impl Metric {
     pub fn trial(&self, run: &Run, trial: &Trial) -> Value {
         match self.source {
             Source::Quantile(..) => self.pooled(&[trial]),
-            Source::Trial(extract) => extract(run, trial).into(),
+            Source::Trial(extract) | Source::Count(extract) => extract(run, trial).into(),
             Source::Memory(field) => x::memory(run, trial.lane, field).into(),
         }
     }
@@ -165,6 +167,15 @@ const fn trial(
     metric(name, unit, Source::Trial(extract), read)
 }
 
+const fn count(
+    name: &'static str,
+    unit: &'static str,
+    extract: fn(&Run, &Trial) -> Option<f64>,
+    read: &'static str,
+) -> Metric {
+    metric(name, unit, Source::Count(extract), read).exact()
+}
+
 const fn millis(
     name: &'static str,
     histogram: fn(&Trial) -> &LatencyHistogram,
@@ -225,20 +236,16 @@ pub static ALL: &[Metric] = &[
     joining("connect p99", x::connect, 0.99, CONNECT),
     joining("first event p50", x::first_event, 0.5, FIRST),
     joining("first event p99", x::first_event, 0.99, FIRST),
-    trial("expected", "deliveries", x::expected, "Events times the subscribers they were addressed to.")
+    count("expected", "deliveries", x::expected, "Events times the subscribers they were addressed to.")
         .rank(Rank::Detail)
-        .exact()
         .higher(),
-    trial("delivered", "deliveries", x::delivered, "Arrived with the right identity and body.")
-        .exact()
-        .higher(),
-    trial("lost", "deliveries", x::lost, "Expected and never arrived.").exact(),
-    trial("duplicated", "deliveries", x::duplicated, "Arrived again.").exact(),
-    trial("reordered", "deliveries", x::reordered, "Arrived after a later one.").exact(),
-    trial("corrupted", "deliveries", x::corrupted, "Arrived with a wrong body or name.").exact(),
-    trial("connection failures", "failures", x::failures, "Attempts that failed, of every kind.")
-        .rank(Rank::Detail)
-        .exact(),
+    count("delivered", "deliveries", x::delivered, "Arrived with the right identity and body.").higher(),
+    count("lost", "deliveries", x::lost, "Expected and never arrived."),
+    count("duplicated", "deliveries", x::duplicated, "Arrived again."),
+    count("reordered", "deliveries", x::reordered, "Arrived after a later one."),
+    count("corrupted", "deliveries", x::corrupted, "Arrived with a wrong body or name."),
+    count("connection failures", "failures", x::failures, "Attempts that failed, of every kind.")
+        .rank(Rank::Detail),
     trial("deliveries/s", "1/s", x::rate, "Deliveries over the time of publishing: the load, not a limit.")
         .higher(),
     trial("server CPU", "us/delivery", x::server_cpu, CPU).rank(Rank::Headline).blocks(x::block_server_cpu),

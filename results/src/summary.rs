@@ -25,7 +25,7 @@ pub enum Standing {
 /// A value over all repetitions, with its interval where there are several.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
-    /// Median over repetitions, or the pooled quantile.
+    /// Median over repetitions, the pooled quantile, or the sum of counts.
     pub value: Value,
     /// 95 % interval.
     pub interval: Option<Interval>,
@@ -110,6 +110,11 @@ pub fn estimate(run: &Run, metric: &Metric, lane: Lane) -> Estimate {
             let values: Vec<f64> = trials.iter().filter_map(|trial| extract(run, trial)).collect();
             Estimate { value: median(&values).into(), interval: median_interval(&values) }
         }
+        Source::Count(extract) => {
+            let counts: Option<Vec<f64>> = trials.iter().map(|trial| extract(run, trial)).collect();
+            let counts = counts.filter(|counts| !counts.is_empty());
+            Estimate { value: counts.map(|counts| counts.iter().sum()).into(), interval: None }
+        }
         Source::Memory(field) => {
             let levels = metric::extract::levels(run, lane, field);
             let value = metric::extract::memory(run, lane, field);
@@ -187,6 +192,16 @@ mod tests {
         assert_eq!(references, ["ws-h1", "raw"]);
         let (_, cpu) = summary.comparisons[0].rows.iter().find(|(m, _)| m.name == "server CPU").unwrap();
         assert_eq!(cpu[0].as_ref().unwrap().judgement, Judgement::Worse);
+    }
+
+    /// The median of five would be 0.
+    #[test]
+    fn a_loss_in_one_repetition_is_not_hidden() {
+        let mut run = sample::run();
+        let lane = run.trials[0].lane;
+        run.trials[0].ledger.lost = 7;
+        let lost = estimate(&run, Metric::named("lost").unwrap(), lane);
+        assert_eq!(lost, Estimate { value: Value::Known(7.0), interval: None });
     }
 
     #[test]

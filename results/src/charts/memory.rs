@@ -47,7 +47,7 @@ fn steps(run: &Run, metric: &Metric, lane: Lane) -> Vec<f64> {
             let each = Steps::new(&extract::levels(run, lane, field));
             each.each().filter(|step| *step >= 0.0).collect()
         }
-        Source::Quantile(..) | Source::Trial(_) => Vec::new(),
+        Source::Quantile(..) | Source::Trial(_) | Source::Count(_) => Vec::new(),
     }
 }
 

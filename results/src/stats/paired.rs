@@ -30,7 +30,7 @@ pub fn paired_effect(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Option<Eff
             let (a, b) = (Pool::new(a.into_iter().map(histogram)), Pool::new(b.into_iter().map(histogram)));
             pooled_effect(metric, &a, &b, q)
         }
-        Source::Trial(_) => grouped_effect(metric, &pairs(run, metric, a, b)),
+        Source::Trial(_) | Source::Count(_) => grouped_effect(metric, &pairs(run, metric, a, b)),
         Source::Memory(field) => {
             let log = log_ratio(memory(run, a, field)?, memory(run, b, field)?)?;
             let (a, b) = (Steps::new(&levels(run, a, field)), Steps::new(&levels(run, b, field)));

@@ -20,7 +20,7 @@ fn rows_of_trial(run: &Run, trial: &Trial) -> Vec<[String; 6]> {
     let row = |metric: &metric::Metric| {
         let value = match metric.source {
             Source::Memory(_) => return None,
-            Source::Quantile(..) | Source::Trial(_) => metric.trial(run, trial),
+            Source::Quantile(..) | Source::Trial(_) | Source::Count(_) => metric.trial(run, trial),
         };
         let number = value.known().map_or(String::new(), |number| number.to_string());
         let repetition = (trial.repetition + 1).to_string();

@@ -9,7 +9,7 @@ use crate::summary::{Standing, Summary, standing};
 pub fn write(summary: &Summary<'_>) -> String {
     let run = summary.run;
     let mut out = format!("**{}**\n\n{}\n", escaped(&banner(run)), escaped(&measured(run)));
-    out.push_str("\nMedians over repetitions, quantiles pooled [95 % interval]\n\n");
+    out.push_str("\nMedians over repetitions, quantiles pooled, counts summed [95 % interval]\n\n");
     grid(&mut out, &text::values(summary));
     for comparison in &summary.comparisons {
         out.push_str(&format!("\nRatio to {} [95 % interval], judged against 3 %\n\n", comparison.reference));

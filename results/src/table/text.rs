@@ -40,7 +40,12 @@ pub fn write(summary: &Summary<'_>, colour: bool) -> String {
     wrapped(&mut out, "", &banner(run), |line| paint(line, tone, colour));
     wrapped(&mut out, "", &measured(run), str::to_owned);
     for grid in values(summary).split(WIDTH, BETWEEN.len()) {
-        section(&mut out, "medians over repetitions, quantiles pooled [95 % interval]", &grid, colour);
+        section(
+            &mut out,
+            "medians over repetitions, quantiles pooled, counts summed [95 % interval]",
+            &grid,
+            colour,
+        );
     }
     for comparison in &summary.comparisons {
         let title = format!("ratio to {} [95 % interval], judged against 3 %", comparison.reference);
