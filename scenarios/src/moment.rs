@@ -5,7 +5,22 @@
 
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
+
+/// `CLOCK_REALTIME` minus `CLOCK_MONOTONIC`, ns: turns the kernel's receive stamps, which are
+/// realtime, into moments. Read anew for every stamp, because realtime may be stepped or slewed.
+#[must_use]
+pub fn realtime_ahead_nanos() -> u64 {
+    let monotonic = Moment::now();
+    read(ClockId::CLOCK_REALTIME).saturating_sub(monotonic.as_nanos())
+}
+
+fn read(clock: ClockId) -> u64 {
+    let now = clock_gettime(clock).expect("Linux always has this clock");
+    let seconds = u64::try_from(now.tv_sec()).expect("its time is not negative");
+    seconds * 1_000_000_000 + u64::try_from(now.tv_nsec()).expect("nanoseconds are not negative")
+}
 
 /// An instant of `CLOCK_MONOTONIC`, in nanoseconds since the kernel's own zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,11 +31,7 @@ impl Moment {
     /// Reads the clock (vDSO, about 25 ns, resolution 1 ns).
     #[must_use]
     pub fn now() -> Self {
-        let now = nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC)
-            .expect("CLOCK_MONOTONIC always exists on Linux");
-        let seconds = u64::try_from(now.tv_sec()).expect("monotonic time is not negative");
-        let nanos = u64::try_from(now.tv_nsec()).expect("nanoseconds are not negative");
-        Self(seconds * 1_000_000_000 + nanos)
+        Self(read(ClockId::CLOCK_MONOTONIC))
     }
 
     /// The instant `nanos` ns after the clock's zero.
