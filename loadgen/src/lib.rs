@@ -1,6 +1,29 @@
 //! Who subscribes, and who runs the whole.
 
+pub mod args;
+pub mod contract;
+pub mod desk;
+pub mod dial;
+pub mod environment;
+pub mod exit;
 pub mod expect;
+pub mod failure;
+pub mod fleet;
+pub mod kernel;
+pub mod lane;
+pub mod lanes;
 pub mod ledger;
+pub mod memory;
+pub mod pace;
+pub mod preflight;
+pub mod progress;
 pub mod recorder;
+pub mod repetition;
+pub mod runner;
+pub mod stages;
+pub mod sweep;
+pub mod trial;
 pub mod usage;
+pub mod validity;
+pub mod warmup;
+pub mod worker;

@@ -1,2 +1,175 @@
-//! placeholder
-fn main() {}
+//! The command: parse, dispatch, say what went wrong, exit with a code that CI can trust.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use clap::Parser as _;
+use loadgen::args::{Args, Command, RunArgs, ScenarioArgs};
+use loadgen::exit::{BadInput, Exit};
+use loadgen::progress::{Progress, planned};
+use loadgen::{environment, fleet, preflight, runner};
+use results::run::Severity;
+use results::{Format, Run};
+use scenarios::{Lane, Plan, Scenario, catalog};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(err) => {
+            // Nobody reads it any more: nothing to do about that.
+            let _ = err.print();
+            return if err.use_stderr() { Exit::BadInput } else { Exit::Good }.into();
+        }
+    };
+    match dispatch(args) {
+        Ok(exit) => exit.into(),
+        Err(err) => {
+            eprintln!("error: {err:#}");
+            Exit::of(&err).into()
+        }
+    }
+}
+
+fn dispatch(args: Args) -> Result<Exit> {
+    match args.command.unwrap_or(Command::Run(args.run)) {
+        Command::Run(run) => measure(&run),
+        Command::List => print(&list()).map(|()| Exit::Good),
+        Command::Doctor(scenario) => doctor(&scenario),
+        Command::Report { run, format } => report(&run, format),
+        Command::Host => servers::host::run().map(|()| Exit::Good),
+        Command::Fleet => fleet::run().map(|()| Exit::Good),
+    }
+}
+
+fn plan(args: &ScenarioArgs) -> Result<Plan> {
+    let overrides = args.overrides().map_err(BadInput)?;
+    let (name, scenario) =
+        Scenario::load(&args.scenario, &overrides).map_err(|err| BadInput(err.to_string()))?;
+    Ok(Plan::new(name, scenario))
+}
+
+fn measure(args: &RunArgs) -> Result<Exit> {
+    let plan = plan(&args.scenario)?;
+    preflight::raise_descriptors();
+    let found = preflight::check(&plan, &environment::read(preflight::cores()));
+    if !found.refusals.is_empty() {
+        return Err(BadInput(found.refusals.join("\n       ")).into());
+    }
+    let folder = folder(args.output.as_deref(), &plan.name)?;
+    let stop = interrupts().context("cannot listen for Ctrl-C")?;
+    let progress = Progress::new(&plan, args.quiet);
+    progress.line(&format!(
+        "{}: {} lanes, {} subscribers each, about {} s; into {}",
+        plan.name,
+        plan.lanes().len(),
+        plan.scenario.subscribers,
+        planned(&plan).as_secs(),
+        folder.display()
+    ));
+    let (run, ended) = runner::run(&plan, &folder, found.warnings, &progress, &stop);
+    results::report::write(&run, &folder)?;
+    print(&results::render(&run, args.format, colour()))?;
+    progress.line(&format!("report: {}", folder.join("report.html").display()));
+    if stop.load(Ordering::Relaxed) {
+        eprintln!("interrupted: {} trials were kept in {}", run.trials.len(), folder.display());
+        return Ok(Exit::Interrupted);
+    }
+    ended?;
+    Ok(verdict(&run))
+}
+
+fn verdict(run: &Run) -> Exit {
+    if run.worst() == Some(Severity::Invalid) {
+        eprintln!("INVALID: this measurement may not be used; see the warnings");
+        return Exit::Invalid;
+    }
+    Exit::Good
+}
+
+/// The folder of the run, made and found writable before anything is measured.
+fn folder(wanted: Option<&Path>, name: &str) -> Result<PathBuf> {
+    let default = || Path::new("results/runs").join(format!("{}-{name}", environment::now().1));
+    let folder = wanted.map_or_else(default, Path::to_owned);
+    if folder.join("run.json").exists() {
+        return Err(BadInput(format!(
+            "{} holds a run already; name another folder with -o",
+            folder.display()
+        ))
+        .into());
+    }
+    let probe = folder.join(".probe");
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe))
+        .map_err(|err| {
+            BadInput(format!("cannot write into {}: {err}; name another folder with -o", folder.display()))
+        })?;
+    Ok(folder)
+}
+
+/// Set by the first Ctrl-C (or SIGTERM); the second ends the program at once.
+fn interrupts() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            Exit::Interrupted as i32,
+            Arc::clone(&stop),
+        )?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+fn list() -> String {
+    let mut text = String::from("scenarios\n");
+    for (name, source) in catalog::all() {
+        let about =
+            Scenario::parse(name, source, &[]).map_or_else(|err| err.to_string(), |scenario| scenario.about);
+        text += &format!("  {name:<24} {about}\n");
+    }
+    text += "lanes\n";
+    for lane in Lane::all() {
+        text += &format!("  {:<24} {}\n", lane.to_string(), lane.about());
+    }
+    text
+}
+
+fn doctor(args: &ScenarioArgs) -> Result<Exit> {
+    let plan = plan(args)?;
+    preflight::raise_descriptors();
+    let environment = environment::read(preflight::cores());
+    let found = preflight::check(&plan, &environment);
+    let facts = serde_json::to_string_pretty(&environment).context("cannot write the environment")?;
+    let mut text = format!("{facts}\n{} takes about {} s\n", plan.name, planned(&plan).as_secs());
+    text.extend(found.warnings.iter().map(|warning| format!("warning: {}\n", warning.text)));
+    text.extend(found.refusals.iter().map(|refusal| format!("in the way: {refusal}\n")));
+    print(&text)?;
+    Ok(if found.refusals.is_empty() { Exit::Good } else { Exit::BadInput })
+}
+
+fn report(path: &Path, format: Format) -> Result<Exit> {
+    let run = Run::load(path).map_err(|err| BadInput(format!("{err:#}")))?;
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+    results::report::write(&run, folder)?;
+    print(&results::render(&run, format, colour()))?;
+    Ok(verdict(&run))
+}
+
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Writes to stdout; a reader that went away (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(err).context("cannot write to stdout")
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}

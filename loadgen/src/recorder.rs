@@ -5,8 +5,10 @@
 
 use hdrhistogram::Histogram;
 use results::LatencyHistogram;
-use results::run::{Ledger as Totals, Slice};
+use results::run::Ledger as Totals;
 use scenarios::{Event, Moment};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::expect::Expected;
 use crate::ledger::{Arrived, Ledger};
@@ -19,7 +21,7 @@ struct Account {
 }
 
 /// Arrivals of one block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockCount {
     /// Deliveries that arrived.
     pub deliveries: u64,
@@ -38,6 +40,7 @@ pub struct Recorder {
     jitter: LatencyHistogram,
     blocks: Vec<BlockCount>,
     slices: Vec<Histogram<u32>>,
+    first_bodies: Sha256,
 }
 
 impl Recorder {
@@ -55,33 +58,38 @@ impl Recorder {
             jitter: LatencyHistogram::default(),
             blocks: vec![BlockCount::default(); blocks],
             slices: vec![slice; expected.slices().len()],
+            first_bodies: Sha256::new(),
             expected,
         }
     }
 
-    /// Enters an event that `subscriber` finished reading at `read`.
+    /// Enters an event that `subscriber` finished reading at `read`; gives its sequence number back
+    /// when it was scheduled.
     #[inline]
-    pub fn arrive(&mut self, subscriber: usize, event: &Event<'_>, read: Moment) {
+    pub fn arrive(&mut self, subscriber: usize, event: &Event<'_>, read: Moment) -> Option<u64> {
         let seq = match event.id {
             Some(_) => event.seq(),
             None => self.expected.seq_of(&event.data),
         };
         let Some((seq, slot)) = seq.and_then(|seq| Some((seq, self.expected.slot(seq)?))) else {
             self.counts.unexpected += 1;
-            return;
+            return None;
         };
         let account = &mut self.accounts[subscriber];
         match account.ledger.arrive(seq) {
             Arrived::Duplicate => {
                 self.counts.duplicated += 1;
-                return;
+                return Some(seq);
             }
             Arrived::Reordered => self.counts.reordered += 1,
             Arrived::First => {}
         }
+        if subscriber == 0 {
+            self.first_bodies.update(&event.data);
+        }
         if *event.data != *slot.body || event.name != self.name.as_deref() {
             self.counts.corrupted += 1;
-            return;
+            return Some(seq);
         }
         let latency_ns = read.nanos_since(slot.intended);
         self.counts.delivered += 1;
@@ -93,6 +101,7 @@ impl Recorder {
         block.deliveries += 1;
         block.latency_sum_ns += latency_ns;
         self.slices[slot.slice].saturating_record(latency_ns.max(1));
+        Some(seq)
     }
 
     /// Deliveries that arrived so far, corrupted ones included.
@@ -116,6 +125,12 @@ impl Recorder {
         self.counts
     }
 
+    /// SHA-256 over the bodies the first subscriber received, in their order, hex.
+    #[must_use]
+    pub fn received_sha256(&self) -> String {
+        self.first_bodies.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// Latencies from the intended instants.
     #[must_use]
     pub const fn latency(&self) -> &LatencyHistogram {
@@ -134,21 +149,13 @@ impl Recorder {
         &self.blocks
     }
 
-    /// The time line of one block.
-    #[must_use]
-    pub fn time_line(&self, block: usize) -> Vec<Slice> {
+    /// The time line of one block: start and length of each second, ns after time zero, and the
+    /// latencies of the events intended in it.
+    pub fn time_line(&self, block: usize) -> impl Iterator<Item = (u64, u64, &Histogram<u32>)> {
         let seconds = self.expected.slices().iter().zip(&self.slices);
         seconds
-            .filter(|((of, _, _), _)| *of == block)
-            .map(|((_, start_ns, span_ns), held)| Slice {
-                start_ns: *start_ns,
-                span_ns: *span_ns,
-                deliveries: held.len(),
-                p50_ns: held.value_at_quantile(0.5),
-                p99_ns: held.value_at_quantile(0.99),
-                max_ns: held.max(),
-            })
-            .collect()
+            .filter(move |((of, _, _), _)| *of == block)
+            .map(|((_, start_ns, span_ns), held)| (*start_ns, *span_ns, held))
     }
 }
 
@@ -216,6 +223,6 @@ mod tests {
         assert_eq!(recorder.latency().quantile(0.99), None, "one of twenty never came");
         assert_eq!(recorder.jitter().quantile(0.99), Some(0));
         assert_eq!(recorder.blocks()[0], BlockCount { deliveries: 19, latency_sum_ns: 19 * 3_000_000 });
-        assert_eq!(recorder.time_line(0)[0].deliveries, 19);
+        assert_eq!(recorder.time_line(0).map(|second| second.2.len()).sum::<u64>(), 19);
     }
 }

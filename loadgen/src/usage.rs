@@ -74,6 +74,17 @@ pub struct Machine {
     pub cpu_pressure_ns: u64,
 }
 
+impl Machine {
+    /// What was counted since `earlier`.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Self {
+        Self {
+            steal_ns: self.steal_ns.saturating_sub(earlier.steal_ns),
+            cpu_pressure_ns: self.cpu_pressure_ns.saturating_sub(earlier.cpu_pressure_ns),
+        }
+    }
+}
+
 /// Reads the machine's counters; what the kernel does not tell is 0.
 #[must_use]
 pub fn machine() -> Machine {

@@ -154,7 +154,7 @@ mod tests {
             (b"3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\n", b"abc0123456789", 16, true),
             (b"3;name=value\r\nabc\r\n000;last\r\n\r\n", b"abc", 28, true),
             (b"1 ; q=\"x\"\r\na\r\n0\r\nexpires: never\r\nx: y\r\n\r\n", b"a", 40, true),
-            (b"1\r\na\r\n0\r\n\r\nbehind", b"a", 17, true),
+            (b"1\r\na\r\n0\r\n\r\nbehind", b"a", 16, true),
             (b"5\r\n\r\n\r\n\n\r\n", b"\r\n\r\n\n", 5, false),
         ];
         for (wire, body, framing, done) in cases {

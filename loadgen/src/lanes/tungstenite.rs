@@ -71,12 +71,17 @@ impl Tungstenite {
 }
 
 fn failure(error: Error) -> Failure {
-    if let Error::Http(response) = &error {
-        return Failure::Status(response.status().as_u16());
-    }
     match error {
+        Error::Http(response) => Failure::Status(response.status().as_u16()),
         Error::Io(err) => err.into(),
         Error::ConnectionClosed | Error::AlreadyClosed => Failure::Ended,
-        other => Failure::Protocol(other.to_string()),
+        error @ (Error::Capacity(_)
+        | Error::Protocol(_)
+        | Error::WriteBufferFull(_)
+        | Error::Utf8(_)
+        | Error::AttackAttempt
+        | Error::Url(_)
+        | Error::HttpFormat(_)
+        | Error::Tls(_)) => Failure::Protocol(error.to_string()),
     }
 }

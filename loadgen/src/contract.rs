@@ -1,0 +1,200 @@
+//! What a fleet process is told and what it answers: JSON lines on stdio, like a host's.
+//!
+//! The first line it reads is a [`FleetOrder`]; the end of its stdin ends it at once.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, anyhow};
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer as V2Reader, Serializer as _, V2Serializer};
+use results::LatencyHistogram;
+use results::run::{Bytes, Ledger, Slice, Sockets};
+use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
+use serde::{Deserialize, Serialize};
+
+use crate::recorder::BlockCount;
+
+/// Whom to be. The first line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FleetOrder {
+    /// The lane to subscribe to.
+    pub lane: Lane,
+    /// The scenario as resolved.
+    pub scenario: Scenario,
+    /// The bodies to expect.
+    pub payload: Payload,
+    /// The server.
+    pub address: SocketAddr,
+    /// The core to pin the process to.
+    pub core: Option<usize>,
+    /// Sample every so many subscribers; 0 for none.
+    pub sample_every: usize,
+}
+
+/// What to do next. Every further line.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FleetCommand {
+    /// Connect so many more; answered by [`FleetReply::Connected`] when all are greeted or failed.
+    Connect {
+        /// How many.
+        count: usize,
+    },
+    /// Expect this schedule; answered by [`FleetReply::Armed`].
+    Arm {
+        /// Its time zero.
+        start: Moment,
+        /// The schedule.
+        schedule: Schedule,
+    },
+    /// Answer with [`FleetReply::Arrived`] when so many deliveries arrived, or at the deadline.
+    Await {
+        /// How many, counted from arming.
+        deliveries: u64,
+        /// When to give up.
+        deadline: Moment,
+    },
+    /// Close the account of the armed phase; answered by [`FleetReply::Phase`].
+    Close {
+        /// The first sequence number that was not published.
+        end_seq: u64,
+    },
+    /// Answer with [`FleetReply::Joined`]: what connecting cost, over the process's life.
+    Joins,
+    /// End the process.
+    Exit,
+}
+
+/// What a fleet says. One line each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FleetReply {
+    /// It is up.
+    Ready {
+        /// Its process.
+        pid: u32,
+    },
+    /// The connections are open, or failed.
+    Connected {
+        /// Open now.
+        open: usize,
+        /// Failures so far, by kind, with one example each.
+        failures: BTreeMap<String, (u64, String)>,
+    },
+    /// The phase is expected.
+    Armed,
+    /// So many deliveries of the armed phase arrived.
+    Arrived {
+        /// How many.
+        deliveries: u64,
+        /// Their 99th percentile so far, ns.
+        p99_ns: Option<u64>,
+    },
+    /// The account of a phase.
+    Phase(Box<Phase>),
+    /// What connecting cost.
+    Joined(Box<Joined>),
+    /// It cannot do what it was told.
+    Failed {
+        /// Why, for people.
+        text: String,
+    },
+}
+
+/// The account of one phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Phase {
+    /// Deliveries by what became of them.
+    pub ledger: Ledger,
+    /// From the intended instants.
+    pub latency: LatencyHistogram,
+    /// Between neighbouring events of a subscriber.
+    pub jitter: LatencyHistogram,
+    /// Arrivals by block, with their time lines.
+    pub blocks: Vec<(BlockCount, Vec<Second>)>,
+    /// Bytes by layer in this phase; `None` where the client stack hides them.
+    pub bytes: Option<Bytes>,
+    /// SHA-256 over the bodies the first subscriber received, hex.
+    pub received_sha256: String,
+    /// Reads of the sampled connections.
+    pub samples: Vec<SampledRead>,
+    /// Subscribers whose stream ended or broke, by kind, over the process's life.
+    pub failures: BTreeMap<String, (u64, String)>,
+}
+
+/// One second of the time line of one fleet; a histogram, because quantiles cannot be added.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Second {
+    start_ns: u64,
+    span_ns: u64,
+    v2: Vec<u8>,
+}
+
+impl Second {
+    /// Packs a second: start and length, ns after time zero, and its latencies.
+    #[must_use]
+    pub fn pack(start_ns: u64, span_ns: u64, held: &Histogram<u32>) -> Self {
+        let mut v2 = Vec::new();
+        V2Serializer::new().serialize(held, &mut v2).expect("a Vec takes all");
+        Self { start_ns, span_ns, v2 }
+    }
+
+    /// The same second of several fleets together.
+    ///
+    /// # Errors
+    /// A packed histogram is broken.
+    pub fn join(fleets: &[&Self]) -> Result<Slice> {
+        let first = fleets.first().context("a lane has at least one fleet")?;
+        let mut all: Option<Histogram<u32>> = None;
+        for fleet in fleets {
+            let one = V2Reader::new().deserialize(&mut fleet.v2.as_slice());
+            let one = one.map_err(|err| anyhow!("a time line cannot be read: {err:?}"))?;
+            match &mut all {
+                None => all = Some(one),
+                Some(all) => all.add(&one).map_err(|err| anyhow!("time lines do not fit: {err:?}"))?,
+            }
+        }
+        let all = all.context("a lane has at least one fleet")?;
+        Ok(Slice {
+            start_ns: first.start_ns,
+            span_ns: first.span_ns,
+            deliveries: all.len(),
+            p50_ns: all.value_at_quantile(0.5),
+            p99_ns: all.value_at_quantile(0.99),
+            max_ns: all.max(),
+        })
+    }
+}
+
+/// One event on a sampled connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SampledRead {
+    /// Port of the client's end.
+    pub port: u16,
+    /// The event.
+    pub seq: u64,
+    /// Offset of the stream at its last byte.
+    pub end_offset: u64,
+    /// The kernel's receive stamp.
+    pub kernel: Moment,
+    /// After the read returned.
+    pub read: Moment,
+    /// After the event was decoded.
+    pub decoded: Moment,
+}
+
+/// What connecting cost, over the process's life.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Start of connecting to the end of the handshake, ns.
+    pub connect: LatencyHistogram,
+    /// Start of connecting to the greeting event, ns.
+    pub first_event: LatencyHistogram,
+    /// All bytes so far by layer; `None` where the client stack hides them.
+    pub bytes: Option<Bytes>,
+    /// Ports of the sampled connections.
+    pub sampled_ports: Vec<u16>,
+    /// Options of the first connection, read back from the kernel, where its stack shows its socket.
+    pub sockets: Option<Sockets>,
+}

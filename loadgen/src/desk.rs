@@ -1,0 +1,238 @@
+//! Where the subscribers of one thread report: joining, arrivals, bytes, failures.
+//!
+//! One desk a thread, reached through a thread-local and never across an await, so that nothing is
+//! locked and the subscribers' futures stay `Send` for a plain current-thread runtime.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use results::run::{Bytes, Sockets};
+use scenarios::moment::realtime_ahead_nanos;
+use scenarios::{Event, Moment};
+use tokio::sync::Notify;
+
+use crate::contract::{Joined, Phase, SampledRead, Second};
+use crate::expect::Expected;
+use crate::failure::Failure;
+use crate::lanes::{Arrival, Counts, Sink};
+use crate::recorder::Recorder;
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::new(Desk::default());
+}
+
+/// Does something at this thread's desk.
+pub fn at<T>(work: impl FnOnce(&mut Desk) -> T) -> T {
+    DESK.with_borrow_mut(work)
+}
+
+#[derive(Default)]
+struct Seat {
+    began: Moment,
+    greeted: bool,
+    counts: Option<Counts>,
+    port: Option<u16>,
+}
+
+/// All that one thread knows of its subscribers.
+#[derive(Default)]
+pub struct Desk {
+    seats: Vec<Seat>,
+    open: usize,
+    waiting: usize,
+    recorder: Option<Recorder>,
+    counts_at_arming: Counts,
+    joined: Joined,
+    samples: Vec<SampledRead>,
+    failures: BTreeMap<String, (u64, String)>,
+    wanted: u64,
+    woken: Arc<Notify>,
+}
+
+impl Desk {
+    /// What is notified when all that was waited for has come.
+    #[must_use]
+    pub fn woken(&self) -> Arc<Notify> {
+        Arc::clone(&self.woken)
+    }
+
+    /// Makes room for more subscribers; gives the index of the first.
+    pub fn admit(&mut self, count: usize) -> usize {
+        let first = self.seats.len();
+        self.seats.resize_with(first + count, Seat::default);
+        self.waiting += count;
+        first
+    }
+
+    /// Subscribers that are neither greeted nor failed yet.
+    #[must_use]
+    pub const fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Streams that are open.
+    #[must_use]
+    pub const fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Failures so far, by kind, with one example each.
+    #[must_use]
+    pub const fn failures(&self) -> &BTreeMap<String, (u64, String)> {
+        &self.failures
+    }
+
+    /// A subscriber starts to connect.
+    pub fn begins(&mut self, index: usize) {
+        self.seats[index].began = Moment::now();
+    }
+
+    /// A subscriber's handshake is complete.
+    pub fn opened(&mut self, index: usize, counts: Option<Counts>, sockets: Option<Sockets>) {
+        self.joined.connect.record(Moment::now().nanos_since(self.seats[index].began));
+        self.seats[index].counts = counts;
+        self.joined.sockets = self.joined.sockets.take().or(sockets);
+        self.open += 1;
+    }
+
+    /// A subscriber takes receive stamps.
+    pub fn sampled(&mut self, index: usize, port: u16) {
+        self.seats[index].port = Some(port);
+        self.joined.sampled_ports.push(port);
+    }
+
+    /// A subscriber could not open its stream, or lost it.
+    pub fn failed(&mut self, index: usize, was_open: bool, failure: &Failure) {
+        let kind = self.failures.entry(failure.kind().to_owned()).or_insert_with(|| (0, failure.to_string()));
+        kind.0 += 1;
+        self.open -= usize::from(was_open);
+        if !self.seats[index].greeted {
+            self.no_longer_waits(index);
+        }
+    }
+
+    /// Bytes a subscriber has received by now.
+    pub fn counted(&mut self, index: usize, counts: Option<Counts>) {
+        self.seats[index].counts = counts;
+    }
+
+    fn no_longer_waits(&mut self, index: usize) {
+        self.seats[index].greeted = true;
+        self.waiting -= 1;
+        if self.waiting == 0 {
+            self.woken.notify_one();
+        }
+    }
+
+    #[inline]
+    fn arrived(&mut self, index: usize, event: &Event<'_>, arrival: Arrival) {
+        if !self.seats[index].greeted {
+            self.joined.first_event.record(arrival.read.nanos_since(self.seats[index].began));
+            return self.no_longer_waits(index);
+        }
+        let Some(recorder) = &mut self.recorder else { return };
+        let seq = recorder.arrive(index, event, arrival.read);
+        if recorder.arrived() == self.wanted {
+            self.woken.notify_one();
+        }
+        if let (Some(seq), Some(stamp), Some(port)) = (seq, arrival.kernel, self.seats[index].port) {
+            self.samples.push(SampledRead {
+                port,
+                seq,
+                end_offset: arrival.end_offset,
+                kernel: Moment::from_nanos(stamp.0.saturating_sub(realtime_ahead_nanos())),
+                read: arrival.read,
+                decoded: Moment::now(),
+            });
+        }
+    }
+
+    /// Expects a phase.
+    pub fn arm(&mut self, expected: Expected, name: Option<&[u8]>) {
+        self.counts_at_arming = self.counts();
+        self.samples.clear();
+        self.wanted = u64::MAX;
+        self.recorder = Some(Recorder::new(expected, name, self.seats.len()));
+    }
+
+    /// Wakes the waiter once so many deliveries arrived; true if they have.
+    pub fn want(&mut self, deliveries: u64) -> bool {
+        self.wanted = deliveries;
+        self.arrivals().0 >= deliveries
+    }
+
+    /// Deliveries of the armed phase so far, and their p99.
+    #[must_use]
+    pub fn arrivals(&self) -> (u64, Option<u64>) {
+        self.recorder.as_ref().map_or((0, None), |r| (r.arrived(), r.latency().quantile(0.99)))
+    }
+
+    /// Closes the armed phase; `None` when none is armed.
+    pub fn close(&mut self, end_seq: u64) -> Option<Phase> {
+        let counts = self.counts();
+        let mut recorder = self.recorder.take()?;
+        let ledger = recorder.close(end_seq);
+        let blocks = recorder.blocks().iter().enumerate();
+        Some(Phase {
+            ledger,
+            blocks: blocks.map(|(index, count)| (*count, packed(&recorder, index))).collect(),
+            latency: recorder.latency().clone(),
+            jitter: recorder.jitter().clone(),
+            bytes: self.shows_bytes().then(|| bytes(&counts, &self.counts_at_arming, 0)),
+            received_sha256: recorder.received_sha256(),
+            samples: std::mem::take(&mut self.samples),
+            failures: self.failures.clone(),
+        })
+    }
+
+    /// What connecting cost so far.
+    #[must_use]
+    pub fn joined(&self) -> Joined {
+        let all = bytes(&self.counts(), &Counts::default(), self.seats.len() as u64);
+        Joined { bytes: self.shows_bytes().then_some(all), ..self.joined.clone() }
+    }
+
+    fn shows_bytes(&self) -> bool {
+        self.seats.iter().any(|seat| seat.counts.is_some())
+    }
+
+    fn counts(&self) -> Counts {
+        self.seats.iter().filter_map(|seat| seat.counts).fold(Counts::default(), |sum, one| Counts {
+            payload: sum.payload + one.payload,
+            event_framing: sum.event_framing + one.event_framing,
+            transport_framing: sum.transport_framing + one.transport_framing,
+            control: sum.control + one.control,
+            up: sum.up + one.up,
+            handshake_down: sum.handshake_down + one.handshake_down,
+            handshake_up: sum.handshake_up + one.handshake_up,
+        })
+    }
+}
+
+fn packed(recorder: &Recorder, block: usize) -> Vec<Second> {
+    recorder.time_line(block).map(|(start, span, held)| Second::pack(start, span, held)).collect()
+}
+
+fn bytes(now: &Counts, before: &Counts, connections: u64) -> Bytes {
+    Bytes {
+        payload: now.payload - before.payload,
+        event_framing: now.event_framing - before.event_framing,
+        transport_framing: now.transport_framing - before.transport_framing,
+        control: now.control - before.control,
+        up: now.up - before.up,
+        connections,
+        handshake_down: now.handshake_down - before.handshake_down,
+        handshake_up: now.handshake_up - before.handshake_up,
+    }
+}
+
+/// Where the events of one subscriber go.
+pub struct Station(pub usize);
+
+impl Sink for Station {
+    #[inline]
+    fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
+        at(|desk| desk.arrived(self.0, event, arrival));
+    }
+}

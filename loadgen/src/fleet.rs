@@ -1,0 +1,167 @@
+//! The client worker: many subscribers on one thread and one runtime, one loop for every lane.
+//!
+//! Its control channel is read on a thread of its own, so that a slow pipe can never hold up a
+//! read; between commands the thread does nothing but read sockets and record.
+
+use std::io::{BufRead as _, Write as _};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use scenarios::{Moment, Schedule};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::contract::{FleetCommand, FleetOrder, FleetReply};
+use crate::desk::{self, Station};
+use crate::expect::{Expected, name_on_wire};
+use crate::lanes::{Subscriber, Target};
+
+/// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
+const HANDSHAKES: usize = 64;
+
+/// Runs a fleet on this process's stdin and stdout until told to exit, or until stdin ends.
+///
+/// # Errors
+/// The order cannot be read, or the process cannot be set up.
+pub fn run() -> Result<()> {
+    let mut lines = std::io::stdin().lock().lines();
+    let order =
+        lines.next().context("a fleet reads its order from stdin")?.context("cannot read the order")?;
+    let order: FleetOrder = serde_json::from_str(&order).context("the order is no fleet order")?;
+    drop(lines);
+    if let Some(core) = order.core {
+        servers::host::pin(core).with_context(|| format!("cannot pin to core {core}"))?;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(order))
+}
+
+/// Commands as they come in. The end of stdin ends the process at once, whatever it waits for, so
+/// that no orphan outlives the process that started it.
+fn commands() -> mpsc::UnboundedReceiver<Result<FleetCommand, String>> {
+    let (send, receive) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let command = serde_json::from_str(&line).map_err(|err| format!("not a fleet command: {err}"));
+            if send.send(command).is_err() {
+                return;
+            }
+        }
+        std::process::exit(0);
+    });
+    receive
+}
+
+/// Replies leave on a thread of their own.
+fn replies() -> mpsc::UnboundedSender<FleetReply> {
+    let (send, mut receive) = mpsc::unbounded_channel::<FleetReply>();
+    std::thread::spawn(move || {
+        while let Some(reply) = receive.blocking_recv() {
+            let mut line = serde_json::to_vec(&reply).expect("replies are plain data");
+            line.push(b'\n');
+            let mut out = std::io::stdout().lock();
+            if out.write_all(&line).and_then(|()| out.flush()).is_err() {
+                return;
+            }
+        }
+    });
+    send
+}
+
+async fn serve(order: FleetOrder) -> Result<()> {
+    let (mut commands, replies) = (commands(), replies());
+    let fleet = Fleet::new(order);
+    let say = |reply| replies.send(reply).context("nobody reads this fleet's replies");
+    say(FleetReply::Ready { pid: std::process::id() })?;
+    while let Some(command) = commands.recv().await {
+        match command {
+            Err(text) => say(FleetReply::Failed { text })?,
+            Ok(command) => say(fleet.obey(command).await)?,
+        }
+    }
+    Ok(())
+}
+
+struct Fleet {
+    target: Target,
+    order: FleetOrder,
+    handshakes: Arc<Semaphore>,
+}
+
+impl Fleet {
+    fn new(order: FleetOrder) -> Self {
+        let scenario = Arc::new(order.scenario.clone());
+        let target = Target { lane: order.lane, address: order.address, source: None, scenario };
+        Self { target, order, handshakes: Arc::new(Semaphore::new(HANDSHAKES)) }
+    }
+
+    async fn obey(&self, command: FleetCommand) -> FleetReply {
+        match command {
+            FleetCommand::Connect { count } => self.connect(count).await,
+            FleetCommand::Arm { start, schedule } => self.arm(start, &schedule),
+            FleetCommand::Await { deliveries, deadline } => {
+                let woken = desk::at(|desk| desk.woken());
+                if !desk::at(|desk| desk.want(deliveries)) {
+                    let left = deadline.since(Moment::now());
+                    // At the deadline the count says what is missing.
+                    let _ = tokio::time::timeout(left, woken.notified()).await;
+                }
+                let (deliveries, p99_ns) = desk::at(|desk| desk.arrivals());
+                FleetReply::Arrived { deliveries, p99_ns }
+            }
+            FleetCommand::Close { end_seq } => match desk::at(|desk| desk.close(end_seq)) {
+                Some(phase) => FleetReply::Phase(Box::new(phase)),
+                None => FleetReply::Failed { text: "no phase is armed".into() },
+            },
+            FleetCommand::Joins => FleetReply::Joined(Box::new(desk::at(|desk| desk.joined()))),
+            FleetCommand::Exit => std::process::exit(0),
+        }
+    }
+
+    async fn connect(&self, count: usize) -> FleetReply {
+        let first = desk::at(|desk| desk.admit(count));
+        for index in first..first + count {
+            let every = self.order.sample_every;
+            let sample = every > 0 && index.is_multiple_of(every);
+            tokio::spawn(subscribe(index, sample, self.target.clone(), Arc::clone(&self.handshakes)));
+        }
+        let woken = desk::at(|desk| desk.woken());
+        while desk::at(|desk| desk.waiting()) > 0 {
+            woken.notified().await;
+        }
+        desk::at(|desk| FleetReply::Connected { open: desk.open(), failures: desk.failures().clone() })
+    }
+
+    fn arm(&self, start: Moment, schedule: &Schedule) -> FleetReply {
+        let scenario = &self.order.scenario;
+        let expected = Expected::new(scenario, &self.order.payload, start, schedule);
+        desk::at(|desk| desk.arm(expected, name_on_wire(scenario)));
+        FleetReply::Armed
+    }
+}
+
+/// One subscriber, from its first packet to the end of its stream.
+async fn subscribe(index: usize, sample: bool, target: Target, handshakes: Arc<Semaphore>) {
+    let turn = handshakes.acquire_owned().await.expect("the semaphore is never closed");
+    desk::at(|desk| desk.begins(index));
+    let mut subscriber = match Subscriber::connect(&target).await {
+        Ok(subscriber) => subscriber,
+        Err(failure) => return desk::at(|desk| desk.failed(index, false, &failure)),
+    };
+    let sockets = if index == 0 { subscriber.sockets().ok().flatten() } else { None };
+    desk::at(|desk| desk.opened(index, subscriber.counts(), sockets));
+    drop((turn, target));
+    if sample
+        && subscriber.sample().is_ok_and(|on| on)
+        && let Some(port) = subscriber.local_port()
+    {
+        desk::at(|desk| desk.sampled(index, port));
+    }
+    let mut station = Station(index);
+    loop {
+        let next = subscriber.next(&mut station).await;
+        desk::at(|desk| desk.counted(index, subscriber.counts()));
+        if let Err(failure) = next {
+            return desk::at(|desk| desk.failed(index, true, &failure));
+        }
+    }
+}

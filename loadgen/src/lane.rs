@@ -1,0 +1,348 @@
+//! One lane of a repetition: its hosts and fleets, and what they are told together.
+//!
+//! Several pairs of a host and a fleet where one process cannot hold the descriptors; to the runner
+//! a lane is one thing, whatever the number of processes behind it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use results::run::{Bytes, KernelCounts};
+use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
+use servers::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
+
+use crate::contract::{FleetCommand, FleetOrder, FleetReply, Joined, Phase};
+use crate::kernel;
+use crate::usage;
+use crate::worker::{PATIENCE, Worker};
+
+/// Where the two sides run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cores {
+    /// Core of the servers.
+    pub server: Option<usize>,
+    /// Core of the generators.
+    pub client: Option<usize>,
+}
+
+/// Connections one process holds at most: below the descriptors it may have, with room for others.
+pub const CONNECTIONS_PER_WORKER: u64 = 19_000;
+
+/// Sampled connections per lane.
+const SAMPLED: u64 = 16;
+
+/// A host, and the fleet that subscribes to it.
+struct Pair {
+    host: Worker,
+    fleet: Worker,
+    port: u16,
+    to_connect: usize,
+    open: usize,
+}
+
+/// The processes of one lane.
+pub struct LaneProcesses {
+    /// Which lane.
+    pub lane: Lane,
+    pairs: Vec<Pair>,
+}
+
+/// What one phase left behind, one entry a pair.
+pub struct Measured {
+    /// What the hosts published.
+    pub ran: Vec<RanPhase>,
+    /// What the fleets received.
+    pub phases: Vec<Phase>,
+}
+
+impl LaneProcesses {
+    /// Starts hosts and fleets for up to `subscribers`.
+    ///
+    /// # Errors
+    /// A process cannot be started or refuses its order.
+    pub fn start(
+        lane: Lane,
+        scenario: &Scenario,
+        payload: &Payload,
+        subscribers: u64,
+        cores: Cores,
+    ) -> Result<Self> {
+        let workers = subscribers.div_ceil(CONNECTIONS_PER_WORKER).max(1);
+        let mut pairs = Vec::new();
+        for index in 0..workers {
+            let share = subscribers / workers + u64::from(index < subscribers % workers);
+            pairs.push(Pair::start(lane, scenario, payload, share, cores)?);
+        }
+        Ok(Self { lane, pairs })
+    }
+
+    /// Processes of the server side.
+    #[must_use]
+    pub fn host_pids(&self) -> Vec<u32> {
+        self.pairs.iter().map(|pair| pair.host.pid()).collect()
+    }
+
+    /// Processes of the generator side.
+    #[must_use]
+    pub fn fleet_pids(&self) -> Vec<u32> {
+        self.pairs.iter().map(|pair| pair.fleet.pid()).collect()
+    }
+
+    /// What the kernel counted for all its connections.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn kernel(&self) -> Result<KernelCounts> {
+        kernel::counts(&self.pairs.iter().map(|pair| pair.port).collect::<Vec<_>>())
+    }
+
+    /// CPU and context switches of the server side and the generator side.
+    ///
+    /// # Errors
+    /// A process is gone.
+    pub fn usage(&self) -> Result<(usage::Usage, usage::Usage)> {
+        Ok((usage::of(&self.host_pids())?, usage::of(&self.fleet_pids())?))
+    }
+
+    /// Publishes one event to all.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub fn step(&mut self, seq: u64) -> Result<()> {
+        self.pairs.iter_mut().try_for_each(|pair| {
+            pair.host.tell(&HostCommand::Step { seq })?;
+            let reply = pair.host.hear(PATIENCE)?;
+            let HostReply::Stepped { .. } = reply else { bail!(unexpected(&pair.host, &reply)) };
+            Ok(())
+        })
+    }
+
+    /// Connects up to `count` more subscribers, as far as shares reach; gives the number now open.
+    ///
+    /// # Errors
+    /// A subscriber failed: the kinds and one example of each are named.
+    pub fn connect(&mut self, count: usize) -> Result<usize> {
+        let pairs = self.pairs.len();
+        let mut told = Vec::new();
+        for (index, pair) in self.pairs.iter_mut().enumerate() {
+            let count = (count / pairs + usize::from(index < count % pairs)).min(pair.to_connect);
+            pair.to_connect -= count;
+            pair.fleet.tell(&FleetCommand::Connect { count })?;
+            told.push(pair);
+        }
+        let mut all = 0;
+        for pair in told {
+            let reply = pair.fleet.hear(PATIENCE)?;
+            let FleetReply::Connected { open, failures } = reply else {
+                bail!(unexpected(&pair.fleet, &reply))
+            };
+            if !failures.is_empty() {
+                bail!("subscribers of lane {} could not connect: {}", self.lane, spell(&failures));
+            }
+            pair.open = open;
+            all += open;
+        }
+        Ok(all)
+    }
+
+    /// Subscribers that are still to connect.
+    #[must_use]
+    pub fn to_connect(&self) -> usize {
+        self.pairs.iter().map(|pair| pair.to_connect).sum()
+    }
+
+    /// Tells both sides what is coming.
+    ///
+    /// # Errors
+    /// A process is gone.
+    pub fn arm(&mut self, start: Moment, schedule: &Schedule) -> Result<()> {
+        for pair in &mut self.pairs {
+            pair.fleet.tell(&FleetCommand::Arm { start, schedule: schedule.clone() })?;
+        }
+        for pair in &mut self.pairs {
+            let reply = pair.fleet.hear(PATIENCE)?;
+            let FleetReply::Armed = reply else { bail!(unexpected(&pair.fleet, &reply)) };
+        }
+        Ok(())
+    }
+
+    /// Lets the hosts publish what was armed.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub fn publish(&mut self, start: Moment, schedule: &Schedule) -> Result<()> {
+        self.pairs
+            .iter_mut()
+            .try_for_each(|pair| pair.host.tell(&HostCommand::Run { start, schedule: schedule.clone() }))
+    }
+
+    /// Ends publishing at the end of the current block.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub fn stop(&mut self) -> Result<()> {
+        self.pairs.iter_mut().try_for_each(|pair| pair.host.tell(&HostCommand::Stop))
+    }
+
+    /// Waits until so many deliveries arrived, or the deadline; gives the count and the largest p99.
+    ///
+    /// # Errors
+    /// A fleet is gone.
+    pub fn arrivals(&mut self, deliveries: u64, deadline: Moment) -> Result<(u64, Option<u64>)> {
+        let pairs = self.pairs.len() as u64;
+        for pair in &mut self.pairs {
+            pair.fleet.tell(&FleetCommand::Await { deliveries: deliveries / pairs, deadline })?;
+        }
+        let (mut all, mut worst) = (0, None);
+        for pair in &mut self.pairs {
+            let reply = pair.fleet.hear(deadline.since(Moment::now()) + PATIENCE)?;
+            let FleetReply::Arrived { deliveries, p99_ns } = reply else {
+                bail!(unexpected(&pair.fleet, &reply))
+            };
+            all += deliveries;
+            worst = worst.max(p99_ns);
+        }
+        Ok((all, worst))
+    }
+
+    /// Collects a phase: waits for the hosts' end, then for the deliveries, at most until `drain`
+    /// after the last event.
+    ///
+    /// # Errors
+    /// A process is gone.
+    pub fn collect(&mut self, schedule: &Schedule, patience: Duration, drain: Duration) -> Result<Measured> {
+        let mut ran = Vec::new();
+        for pair in &mut self.pairs {
+            let reply = pair.host.hear(patience)?;
+            let HostReply::Ran(one) = reply else { bail!(unexpected(&pair.host, &reply)) };
+            ran.push(one);
+        }
+        let deadline = Moment::now().plus_nanos(u64::try_from(drain.as_nanos()).unwrap_or(u64::MAX / 2));
+        for (pair, one) in self.pairs.iter_mut().zip(&ran) {
+            let deliveries = one.lag_ns.len() as u64 * pair.open as u64;
+            pair.fleet.tell(&FleetCommand::Await { deliveries, deadline })?;
+        }
+        let mut phases = Vec::new();
+        for (pair, one) in self.pairs.iter_mut().zip(&ran) {
+            let _: FleetReply = pair.fleet.hear(drain + PATIENCE)?;
+            phases.push(pair.close(schedule.first_seq() + one.lag_ns.len() as u64)?);
+        }
+        Ok(Measured { ran, phases })
+    }
+
+    /// Closes the armed phase of every fleet.
+    ///
+    /// # Errors
+    /// A fleet is gone.
+    pub fn close(&mut self, end_seq: u64) -> Result<Vec<Phase>> {
+        self.pairs.iter_mut().map(|pair| pair.close(end_seq)).collect()
+    }
+
+    /// What connecting cost, over all fleets; begins sampling on the hosts.
+    ///
+    /// # Errors
+    /// A process is gone.
+    pub fn joined(&mut self) -> Result<Joined> {
+        let mut all: Option<Joined> = None;
+        for pair in &mut self.pairs {
+            pair.fleet.tell(&FleetCommand::Joins)?;
+            let reply = pair.fleet.hear(PATIENCE)?;
+            let FleetReply::Joined(one) = reply else { bail!(unexpected(&pair.fleet, &reply)) };
+            let one = *one;
+            pair.host.tell(&HostCommand::Sample { peers: one.sampled_ports.clone() })?;
+            all = Some(match all {
+                None => one,
+                Some(all) => merge(all, one),
+            });
+        }
+        all.context("a lane has at least one fleet")
+    }
+
+    /// The hosts' counters since they began.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub fn totals(&mut self) -> Result<Vec<Totals>> {
+        self.pairs
+            .iter_mut()
+            .map(|pair| {
+                pair.host.tell(&HostCommand::Report)?;
+                let reply = pair.host.hear(PATIENCE)?;
+                let HostReply::Report(totals) = reply else { bail!(unexpected(&pair.host, &reply)) };
+                Ok(totals)
+            })
+            .collect()
+    }
+}
+
+impl Pair {
+    fn start(lane: Lane, scenario: &Scenario, payload: &Payload, share: u64, cores: Cores) -> Result<Self> {
+        let order = HostOrder {
+            lane,
+            scenario: scenario.clone(),
+            payload: payload.clone(),
+            core: cores.server,
+            bind: "127.0.0.1:0".parse().expect("an address of loopback"),
+        };
+        let mut host = Worker::start("host", format!("the server of lane {lane}"), &order)?;
+        let reply = host.hear(PATIENCE)?;
+        let HostReply::Ready { address, .. } = reply else { bail!(unexpected(&host, &reply)) };
+        let order = FleetOrder {
+            lane,
+            scenario: scenario.clone(),
+            payload: payload.clone(),
+            address,
+            core: cores.client,
+            sample_every: usize::try_from(share.div_ceil(SAMPLED)).context("too many subscribers")?,
+        };
+        let mut fleet = Worker::start("fleet", format!("the generator of lane {lane}"), &order)?;
+        let reply = fleet.hear(PATIENCE)?;
+        let FleetReply::Ready { .. } = reply else { bail!(unexpected(&fleet, &reply)) };
+        let to_connect = usize::try_from(share).context("too many subscribers")?;
+        Ok(Self { host, fleet, port: address.port(), to_connect, open: 0 })
+    }
+}
+
+impl Pair {
+    fn close(&mut self, end_seq: u64) -> Result<Phase> {
+        self.fleet.tell(&FleetCommand::Close { end_seq })?;
+        let reply = self.fleet.hear(PATIENCE)?;
+        let FleetReply::Phase(phase) = reply else { bail!(unexpected(&self.fleet, &reply)) };
+        Ok(*phase)
+    }
+}
+
+/// What to say of a reply that was not asked for; a `Failed` reply holds the reason.
+fn unexpected(worker: &Worker, reply: &impl std::fmt::Debug) -> String {
+    format!("{} answered out of turn: {reply:?}", worker.name())
+}
+
+/// Failures by kind, for people.
+fn spell(failures: &BTreeMap<String, (u64, String)>) -> String {
+    let kinds: Vec<String> =
+        failures.values().map(|(count, example)| format!("{count} x {example}")).collect();
+    kinds.join(", ")
+}
+
+fn merge(mut all: Joined, one: Joined) -> Joined {
+    all.connect.merge(&one.connect);
+    all.first_event.merge(&one.first_event);
+    all.bytes = all.bytes.zip(one.bytes).map(|(a, b)| sum(a, b));
+    all.sampled_ports.extend(one.sampled_ports);
+    all
+}
+
+/// Bytes of both.
+#[must_use]
+pub fn sum(a: Bytes, b: Bytes) -> Bytes {
+    Bytes {
+        payload: a.payload + b.payload,
+        event_framing: a.event_framing + b.event_framing,
+        transport_framing: a.transport_framing + b.transport_framing,
+        control: a.control + b.control,
+        up: a.up + b.up,
+        connections: a.connections + b.connections,
+        handshake_down: a.handshake_down + b.handshake_down,
+        handshake_up: a.handshake_up + b.handshake_up,
+    }
+}

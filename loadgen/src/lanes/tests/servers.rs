@@ -1,0 +1,255 @@
+//! Whole clients against tiny servers that say canned bytes: good ones, and each kind of bad one.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use scenarios::{Event, Lane, Scenario};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::Seen;
+use crate::failure::Failure;
+use crate::lanes::{Arrival, Counts, Sink, Subscriber, Target};
+
+const SSE_HEAD: &str =
+    "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+const SSE_EVENTS: &str =
+    "1d\r\nid: 7\nevent: quote\ndata: {}\n\n\r\n1e\r\nid: 10\nevent: quote\ndata: {}\n\n\r\n";
+const WS_HEAD: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: keep-alive, Upgrade\r\nsec-websocket-accept: KEY\r\n\r\n";
+const WS_EVENTS: &[u8] = b"\x81\x0a7\nquote\n{}\x89\x02hi\x81\x0b10\nquote\n{}\x88\x02\x03\xE8";
+const RAW_EVENTS: &[u8] = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x0b10\nquote\n{}";
+
+#[derive(Default)]
+struct Collect(Vec<(Seen, Arrival)>);
+
+impl Sink for Collect {
+    fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
+        self.0.push((Seen::of(event, arrival.end_offset), arrival));
+    }
+}
+
+/// Accepts one connection, reads its request, says `parts` (`KEY` becomes the accept key), then closes
+/// for writing and reads to the end; returns the request and what followed it.
+async fn serve(listener: TcpListener, is_http: bool, parts: Vec<Vec<u8>>) -> (String, Vec<u8>) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let mut request = String::new();
+    while is_http && !request.ends_with("\r\n\r\n") {
+        request.push(char::from(stream.read_u8().await.unwrap()));
+    }
+    for part in parts {
+        let key = request.lines().find_map(|line| {
+            line.to_ascii_lowercase().starts_with("sec-websocket-key").then(|| line[19..].to_owned())
+        });
+        let accept = derive_accept_key(key.unwrap_or_default().as_bytes());
+        let text = part.windows(3).position(|window| window == b"KEY");
+        let said = text.map_or(part.clone(), |at| [&part[..at], accept.as_bytes(), &part[at + 3..]].concat());
+        if stream.write_all(&said).await.is_err() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    (request, finish(stream).await)
+}
+
+async fn finish(mut stream: TcpStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    let _closed_already = stream.shutdown().await;
+    let _reset = stream.read_to_end(&mut rest).await;
+    rest
+}
+
+struct Session {
+    seen: Vec<(Seen, Arrival)>,
+    counts: Option<Counts>,
+    end: Failure,
+    request: String,
+    rest: Vec<u8>,
+}
+
+fn target(lane: &str, address: SocketAddr) -> Target {
+    let scenario = Arc::new(Scenario::load("smoke", &[]).unwrap().1);
+    Target { lane: lane.parse::<Lane>().unwrap(), address, source: None, scenario }
+}
+
+/// Connects and reads to the end, in a spawned task as the fleet does (so its future is `Send`).
+async fn session(lane: &'static str, sampled: bool, parts: &[&[u8]]) -> Result<Session, Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = target(lane, listener.local_addr().unwrap());
+    let parts = parts.iter().map(|part| part.to_vec()).collect();
+    let server = tokio::spawn(serve(listener, lane != "raw", parts));
+    let client = tokio::spawn(async move {
+        let mut subscriber = Subscriber::connect(&target).await?;
+        assert!(!sampled || subscriber.sample().unwrap());
+        let mut sink = Collect::default();
+        let end = loop {
+            if let Err(end) = subscriber.next(&mut sink).await {
+                break end;
+            }
+        };
+        Ok::<_, Failure>((sink.0, subscriber.counts(), end))
+    });
+    let (seen, counts, end) = client.await.unwrap()?;
+    let (request, rest) = server.await.unwrap();
+    Ok(Session { seen, counts, end, request, rest })
+}
+
+fn summary(session: &Session) -> Vec<(String, String, String)> {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    session.seen.iter().map(|(event, _)| (text(&event.id), text(&event.name), event.data.clone())).collect()
+}
+
+#[tokio::test]
+async fn every_client_delivers_what_a_good_server_says() {
+    let quote = |id: &str| (id.to_owned(), "quote".to_owned(), "{}".to_owned());
+    let expected = [quote("7"), quote("10")];
+    let sse: [&[u8]; 3] = [SSE_HEAD.as_bytes(), SSE_EVENTS.as_bytes(), b"0\r\n\r\n"];
+    let ws: [&[u8]; 2] = [WS_HEAD.as_bytes(), WS_EVENTS];
+    // tungstenite takes no list of connection options, though RFC 6455 4.1 asks for a token in one.
+    let plain = WS_HEAD.replace("keep-alive, Upgrade", "Upgrade");
+    let tungstenite: [&[u8]; 2] = [plain.as_bytes(), WS_EVENTS];
+    let raw: [&[u8]; 2] = [b"\x00\x00\x00\x00", RAW_EVENTS];
+    for (lane, parts) in [
+        ("sse-h1", &sse[..]),
+        ("sse-h1@reqwest", &sse),
+        ("ws-h1", &ws),
+        ("ws-h1@tungstenite", &tungstenite),
+        ("raw", &raw),
+    ] {
+        for parts in [parts.to_vec(), vec![parts.concat().leak()]] {
+            let session = session(lane, false, &parts).await.unwrap();
+            assert_eq!(summary(&session), expected, "{lane}");
+            assert_eq!(session.end, Failure::Ended, "{lane}");
+            let total: usize = parts.iter().map(|part| part.len()).sum();
+            let longer = if lane.starts_with("ws") { 28 - 3 } else { 0 };
+            if let Some(counts) = session.counts {
+                assert_eq!(counts.received(), (total + longer) as u64, "{lane}");
+                assert_eq!(counts.handshake_up, session.request.len() as u64, "{lane}");
+                assert_eq!(counts.up, session.rest.len() as u64, "{lane}");
+                assert_eq!(counts.payload, 4, "{lane}");
+            }
+        }
+    }
+}
+
+/// RFC 9112 3 and WHATWG HTML 9.2.2 ("`Accept`/`text/event-stream`", cache mode "no-store").
+#[tokio::test]
+async fn golden_bytes_of_the_requests() {
+    let session_of = async |lane, head: &str| session(lane, false, &[head.as_bytes()]).await.unwrap().request;
+    let sse = session_of("sse-h1", SSE_HEAD).await;
+    let host = sse.lines().nth(1).unwrap().to_owned();
+    assert!(host.starts_with("host: 127.0.0.1:"));
+    assert_eq!(
+        sse,
+        format!(
+            "GET /sse HTTP/1.1\r\n{host}\r\naccept: text/event-stream\r\ncache-control: no-store\r\n\r\n"
+        )
+    );
+    let ws = session_of("ws-h1", WS_HEAD).await;
+    let (host, key) = (ws.lines().nth(1).unwrap(), ws.lines().nth(5).unwrap());
+    // RFC 6455 4.1: the key is "a nonce consisting of a randomly selected 16-byte value that has
+    // been base64-encoded".
+    assert_eq!(key.len(), "sec-websocket-key: ".len() + 24);
+    assert_eq!(
+        ws,
+        format!(
+            "GET /ws HTTP/1.1\r\n{host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n{key}\r\n\r\n"
+        )
+    );
+}
+
+/// The kernel begins to stamp some time after it was asked, so the server talks until it does.
+#[tokio::test]
+async fn sampled_connections_carry_the_kernels_stamp_and_offsets_are_the_sockets() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = target("raw", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"\x00\x00\x00\x00").await.unwrap();
+        while stream.write_all(RAW_EVENTS).await.is_ok() {}
+    });
+    let mut subscriber = Subscriber::connect(&target).await.unwrap();
+    assert!(subscriber.sample().unwrap());
+    let mut sink = Collect::default();
+    let stamp = loop {
+        subscriber.next(&mut sink).await.unwrap();
+        if let Some(stamp) = sink.0.iter().find_map(|(_, arrival)| arrival.kernel) {
+            break stamp;
+        }
+        assert!(sink.0.len() < 10_000_000, "the kernel never stamped");
+    };
+    // 2020-09-13: a wall clock, not a monotonic one.
+    assert!(stamp.0 > 1_600_000_000_000_000_000);
+    let offsets: Vec<u64> = sink.0.iter().take(4).map(|(_, arrival)| arrival.end_offset).collect();
+    assert_eq!(offsets, [18, 33, 47, 62]);
+}
+
+#[tokio::test]
+async fn a_bad_answer_is_a_clear_failure() {
+    let endless = [b"HTTP/1.1 200 OK\r\nx: ".to_vec(), vec![b'a'; 20_000]].concat();
+    let status = |line: &str| {
+        format!("HTTP/1.1 {line}\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n")
+    };
+    let cases: Vec<(&str, Vec<u8>, &str)> = vec![
+        ("sse-h1", status("404 Not Found").into(), "status 404"),
+        ("sse-h1", status("204 No Content").into(), "status 204"),
+        ("sse-h1@reqwest", status("503 Busy").into(), "status 503"),
+        ("ws-h1", status("200 OK").into(), "status 200"),
+        ("ws-h1@tungstenite", status("403 Forbidden").into(), "status 403"),
+        ("sse-h1", SSE_HEAD.replace("text/event-stream", "text/html").into(), "content type `text/html`"),
+        ("sse-h1", SSE_HEAD.replace("content-type", "x").into(), "content type `none`"),
+        (
+            "sse-h1@reqwest",
+            SSE_HEAD.replace("text/event-stream", "text/html").into(),
+            "content type `text/html`",
+        ),
+        ("sse-h1", SSE_HEAD.replace("chunked", "gzip").into(), "unknown transfer coding `gzip`"),
+        (
+            "ws-h1",
+            WS_HEAD.replace("KEY", "wrong").into(),
+            "wrong `sec-websocket-accept` in the upgrade: wrong",
+        ),
+        ("ws-h1", WS_HEAD.replace("keep-alive, Upgrade", "close").into(), "wrong `connection`"),
+        ("ws-h1", WS_HEAD.replace("upgrade: websocket", "upgrade: h2c").into(), "wrong `upgrade`"),
+        (
+            "ws-h1",
+            WS_HEAD.replace("upgrade:", "sec-websocket-extensions: x\r\nupgrade:").into(),
+            "wrong `sec-websocket-ext",
+        ),
+        ("sse-h1", b"HTTP/1.1 200 OK\r\n".to_vec(), "closed before it answered"),
+        ("ws-h1", Vec::new(), "closed before it answered"),
+        ("raw", Vec::new(), "closed before it answered"),
+        ("sse-h1", b"\x00\x01garbage".to_vec(), "response head: invalid"),
+        ("ws-h1", b"SSH-2.0-OpenSSH\r\n".to_vec(), "response head: invalid"),
+        ("raw", b"HTTP/1.1 400\r\n".to_vec(), "raw frame of"),
+        ("raw", b"\x00\x00\x00\x01x".to_vec(), "no hello"),
+        ("sse-h1", endless.clone(), "longer than 16 KiB"),
+        ("ws-h1", endless, "longer than 16 KiB"),
+    ];
+    for (lane, answer, expected) in cases {
+        let failure = session(lane, false, &[&answer]).await.err().expect(expected).to_string();
+        assert!(failure.contains(expected), "{lane}: {failure}, expected {expected}");
+    }
+}
+
+#[tokio::test]
+async fn an_open_stream_that_breaks_keeps_what_came_before() {
+    let sse: [&[u8]; 3] = [SSE_HEAD.as_bytes(), SSE_EVENTS.as_bytes(), b"not a chunk"];
+    let ws: [&[u8]; 3] = [WS_HEAD.as_bytes(), &WS_EVENTS[..29], b"\xFF\xFF\xFF"];
+    for (lane, parts) in [("sse-h1", sse), ("ws-h1", ws)] {
+        let session = session(lane, false, &parts).await.unwrap();
+        assert_eq!((session.seen.len(), session.end.kind()), (2, "protocol"), "{lane}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_there_is_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    for lane in ["raw", "sse-h1", "ws-h1", "sse-h1@reqwest", "ws-h1@tungstenite"] {
+        let failure = Subscriber::connect(&target(lane, address)).await.err();
+        assert_eq!(failure, Some(Failure::Refused), "{lane}");
+    }
+}

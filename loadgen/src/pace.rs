@@ -1,0 +1,80 @@
+//! Walking a timetable from outside: what each block cost, read at the edges between blocks.
+//!
+//! The runner sleeps until the edge and reads the CPU clocks of the lane whose block ended and of
+//! the lane whose block begins; all other lanes are idle, so nothing of a block is lost to another.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use scenarios::{Block, Moment};
+
+use crate::lane::LaneProcesses;
+use crate::usage::{self, Machine, Usage};
+
+/// What one block cost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// The server side.
+    pub server: Usage,
+    /// The generator side.
+    pub client: Usage,
+    /// What the machine showed meanwhile.
+    pub machine: Machine,
+}
+
+/// Time before the next block at which its edge is read, ns.
+const AHEAD_NS: u64 = 10_000_000;
+
+/// Sleeps until a moment, in steps short enough to notice an interrupt; true if it came.
+pub fn sleep_until(moment: Moment, interrupted: &AtomicBool) -> bool {
+    const STEP: std::time::Duration = std::time::Duration::from_millis(50);
+    loop {
+        if interrupted.load(Ordering::Relaxed) {
+            return true;
+        }
+        let left = moment.since(Moment::now());
+        if left.is_zero() {
+            return false;
+        }
+        std::thread::sleep(left.min(STEP));
+    }
+}
+
+/// Walks the blocks of a phase that began at `start`; after each block calls `closed` with its
+/// index. Stops early, after telling all lanes, when interrupted. `gap_ns` follows each block.
+///
+/// # Errors
+/// A process is gone.
+pub fn walk(
+    lanes: &mut [LaneProcesses],
+    blocks: &[Block],
+    start: Moment,
+    gap_ns: u64,
+    interrupted: &AtomicBool,
+    mut closed: impl FnMut(&mut LaneProcesses, usize) -> Result<()>,
+) -> Result<Vec<Cost>> {
+    let mut costs = Vec::with_capacity(blocks.len());
+    let ahead = AHEAD_NS.min(gap_ns / 2);
+    for (index, block) in blocks.iter().enumerate() {
+        let begin = start.plus_nanos(block.start_ns.saturating_sub(ahead));
+        let mut stop = sleep_until(begin, interrupted);
+        let before = (lanes[block.lane].usage()?, usage::machine());
+        stop |= sleep_until(start.plus_nanos(block.end_ns() + gap_ns - ahead), interrupted);
+        if stop {
+            lanes.iter_mut().try_for_each(LaneProcesses::stop)?;
+            std::thread::sleep(start.plus_nanos(block.end_ns() + gap_ns).since(Moment::now()));
+        }
+        let lane = &mut lanes[block.lane];
+        let after = (lane.usage()?, usage::machine());
+        costs.push(Cost {
+            server: after.0.0.since(before.0.0),
+            client: after.0.1.since(before.0.1),
+            machine: after.1.since(before.1),
+        });
+        closed(lane, index)?;
+        if stop {
+            break;
+        }
+    }
+    Ok(costs)
+}

@@ -1,0 +1,200 @@
+//! One repetition: fresh processes, all lanes up and connected, publishing in interleaved blocks.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Result;
+use results::run::{Sockets, Trial};
+use scenarios::{Block, Moment, Plan, Repetition, Schedule};
+use servers::contract::Totals;
+
+use crate::contract::Joined;
+use crate::lane::{Cores, LaneProcesses};
+use crate::pace::{self, Cost};
+use crate::progress::Progress;
+use crate::trial::{self, Facts};
+use crate::usage;
+use crate::warmup;
+use crate::worker::PATIENCE;
+
+/// Subscribers one lane connects before it is the next lane's turn.
+const TURN: usize = 500;
+
+/// How long deliveries may take after the last block before they count as lost.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What one repetition left behind.
+#[derive(Default)]
+pub struct Repeated {
+    /// One trial a lane that closed a block.
+    pub trials: Vec<Trial>,
+    /// Socket options by lane and side.
+    pub sockets: BTreeMap<String, Sockets>,
+    /// Whether the warm-up ended steady.
+    pub steady: bool,
+    /// Whether every planned block was closed.
+    pub complete: bool,
+}
+
+/// Runs repetition `index` of a plan. An interrupt ends it at the end of the current block.
+///
+/// # Errors
+/// A worker cannot be started, dies, or cannot connect.
+pub fn run(
+    plan: &Plan,
+    index: usize,
+    cores: Cores,
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Result<Repeated> {
+    let repetition = &plan.repetitions[index];
+    let subscribers = plan.scenario.subscribers.0;
+    let mut lanes = start(plan, repetition, cores)?;
+    if !connect(plan, repetition, &mut lanes, progress, stop)? {
+        return Ok(Repeated::default());
+    }
+    let mut before = Vec::new();
+    for lane in &mut lanes {
+        before.push((lane.joined()?, lane.kernel()?));
+    }
+    progress.say(&format!("warming up ({} slices at least)", plan.scenario.warmup));
+    let warmed = warmup::run(plan, &mut lanes, subscribers, stop)?;
+    if stop.load(Ordering::Relaxed) {
+        return Ok(Repeated::default());
+    }
+    let (trials, sockets, complete) =
+        measure(plan, index, &warmed.next_seq, &mut lanes, before, progress, stop)?;
+    Ok(Repeated { trials, sockets, steady: warmed.steady, complete })
+}
+
+/// Starts all processes, lanes in seeded order; the result is in the plan's order of lanes.
+fn start(plan: &Plan, repetition: &Repetition, cores: Cores) -> Result<Vec<LaneProcesses>> {
+    let mut started = Vec::new();
+    for &lane in &repetition.order {
+        let (name, scenario) = (plan.lanes()[lane], &plan.scenario);
+        let processes =
+            LaneProcesses::start(name, scenario, &scenario.payload, scenario.subscribers.0, cores)?;
+        started.push((lane, processes));
+    }
+    started.sort_by_key(|(lane, _)| *lane);
+    Ok(started.into_iter().map(|(_, processes)| processes).collect())
+}
+
+/// Connects all subscribers, lanes in turn; each is greeted with event 0. False when interrupted.
+fn connect(
+    plan: &Plan,
+    repetition: &Repetition,
+    lanes: &mut [LaneProcesses],
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Result<bool> {
+    lanes.iter_mut().try_for_each(|lane| lane.step(0))?;
+    while lanes.iter().any(|lane| lane.to_connect() > 0) {
+        for &lane in &repetition.order {
+            let count = TURN.min(lanes[lane].to_connect());
+            if count > 0 {
+                let open = lanes[lane].connect(count)?;
+                progress.say(&format!(
+                    "{}: {open} of {} connected",
+                    lanes[lane].lane, plan.scenario.subscribers.0
+                ));
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+type Before = Vec<(Joined, results::run::KernelCounts)>;
+
+/// Publishes the measured blocks and collects one trial a lane.
+fn measure(
+    plan: &Plan,
+    index: usize,
+    next_seq: &[u64],
+    lanes: &mut [LaneProcesses],
+    before: Before,
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Result<(Vec<Trial>, BTreeMap<String, Sockets>, bool)> {
+    let blocks = shifted(&plan.repetitions[index].blocks, next_seq);
+    let schedules: Vec<Schedule> = (0..lanes.len()).map(|lane| plan.schedule(&blocks, lane)).collect();
+    let mut idle = Vec::new();
+    for lane in lanes.iter_mut() {
+        idle.push((lane.totals()?, lane.kernel()?));
+    }
+    // Long enough to arm every lane: bodies are computed, processes told.
+    let start = Moment::now().plus_nanos(300_000_000 + 10_000_000 * lanes.len() as u64);
+    for (lane, schedule) in lanes.iter_mut().zip(&schedules) {
+        lane.arm(start, schedule)?;
+        lane.publish(start, schedule)?;
+    }
+    let gap_ns = u64::try_from(plan.scenario.gap.0.as_nanos())?;
+    let costs = pace::walk(lanes, &blocks, start, gap_ns, stop, |lane, done| {
+        let (arrived, p99_ns) = lane.arrivals(u64::MAX, Moment::now())?;
+        progress.block(lane.lane, index, done + 1, blocks.len(), arrived, p99_ns);
+        Ok(())
+    })?;
+    let complete = costs.len() == blocks.len();
+    let (mut trials, mut sockets) = (Vec::new(), BTreeMap::new());
+    for (number, ((joined, connected), (totals, kernel))) in before.into_iter().zip(idle).enumerate() {
+        let lane = &mut lanes[number];
+        let schedule = &schedules[number];
+        let costs: Vec<Cost> = blocks
+            .iter()
+            .zip(&costs)
+            .filter(|(block, _)| block.lane == number)
+            .map(|(_, cost)| *cost)
+            .collect();
+        let measured = lane.collect(schedule, PATIENCE, DRAIN)?;
+        let after = lane.totals()?;
+        let done = lane.kernel()?;
+        sockets.extend(socket_rows(lane, &joined, &after));
+        if costs.is_empty() {
+            continue;
+        }
+        trials.push(trial::build(Facts {
+            lane: lane.lane,
+            repetition: index as u64,
+            subscribers: plan.scenario.subscribers.0,
+            start,
+            schedule,
+            joined,
+            measured,
+            costs,
+            totals: [totals, after],
+            kernel: [connected, kernel, done],
+            pss_bytes: [usage::pss_bytes(&lane.host_pids())?, usage::pss_bytes(&lane.fleet_pids())?],
+        })?);
+    }
+    Ok((trials, sockets, complete))
+}
+
+/// The measured blocks behind the warm-up's sequence numbers.
+fn shifted(blocks: &[Block], next_seq: &[u64]) -> Vec<Block> {
+    blocks
+        .iter()
+        .map(|block| Block { first_seq: block.first_seq + next_seq[block.lane], ..block.clone() })
+        .collect()
+}
+
+fn socket_rows(lane: &LaneProcesses, joined: &Joined, totals: &[Totals]) -> Vec<(String, Sockets)> {
+    let client = joined.sockets.clone().map(|sockets| (format!("{} client", lane.lane), sockets));
+    let facts = totals.first().and_then(|totals| totals.sockets.clone());
+    let server = facts.map(|facts| {
+        let sockets = Sockets {
+            congestion: facts.congestion,
+            nodelay: facts.nodelay,
+            mss: facts.mss,
+            send_buffer_bytes: facts.send_buffer_bytes,
+            receive_buffer_bytes: facts.receive_buffer_bytes,
+            read_buffer_bytes: facts.read_buffer_bytes,
+            backlog: facts.backlog,
+        };
+        (format!("{} server", lane.lane), sockets)
+    });
+    client.into_iter().chain(server).collect()
+}

@@ -1,0 +1,104 @@
+//! Plan to run: the byte-only sweep, the memory phase, then repetition by repetition, saved after
+//! each, so that whatever ends the run early takes nothing that was measured.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Result;
+use results::Run;
+use results::run::{SCHEMA, Severity, Warning};
+use scenarios::Plan;
+
+use crate::lane::Cores;
+use crate::progress::Progress;
+use crate::repetition::{self, Repeated};
+use crate::{environment, memory, preflight, sweep, validity};
+
+/// Runs a plan and saves it into `folder` as it grows. A worker's death or a refused connection
+/// comes back beside the run, which holds what was measured before.
+pub fn run(
+    plan: &Plan,
+    folder: &Path,
+    warnings: Vec<Warning>,
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> (Run, Result<()>) {
+    let cores = preflight::cores();
+    let mut run = Run {
+        schema: SCHEMA,
+        name: plan.name.clone(),
+        started: environment::now().0,
+        command: std::env::args().collect(),
+        partial: true,
+        scenario: plan.scenario.clone(),
+        environment: environment::read(cores),
+        sockets: std::collections::BTreeMap::new(),
+        trials: Vec::new(),
+        memory: Vec::new(),
+        sweep: Vec::new(),
+        warnings,
+    };
+    let ended = phases(plan, &mut run, folder, cores, progress, stop);
+    let saved = run.save(folder);
+    progress.end();
+    (run, ended.and(saved))
+}
+
+fn phases(
+    plan: &Plan,
+    run: &mut Run,
+    folder: &Path,
+    cores: Cores,
+    progress: &Progress,
+    stop: &AtomicBool,
+) -> Result<()> {
+    let stopped = || stop.load(Ordering::Relaxed);
+    run.save(folder)?;
+    for &lane in plan.lanes() {
+        if !plan.scenario.sweep.is_empty() && !stopped() {
+            progress.say(&format!("bytes of {lane} at {} sizes", plan.scenario.sweep.len()));
+            run.sweep.extend(sweep::run(lane, &plan.scenario, cores)?);
+        }
+        if !plan.scenario.memory.is_empty() && !stopped() {
+            run.memory.push(memory::run(lane, &plan.scenario, cores, progress, stop)?);
+        }
+    }
+    for index in 0..plan.repetitions.len() {
+        if stopped() {
+            return Ok(());
+        }
+        let repeated = repetition::run(plan, index, cores, progress, stop)?;
+        let complete = repeated.complete;
+        add(run, repeated, index);
+        run.partial = !(complete && index + 1 == plan.repetitions.len());
+        run.save(folder)?;
+        progress.line(&said(run, index, plan.repetitions.len()));
+    }
+    run.warnings.extend(validity::across(run));
+    Ok(())
+}
+
+fn add(run: &mut Run, repeated: Repeated, index: usize) {
+    run.warnings.extend(repeated.trials.iter().flat_map(validity::judge));
+    if !repeated.steady && !repeated.trials.is_empty() {
+        run.warnings.push(Warning {
+            severity: Severity::Note,
+            lane: None,
+            repetition: Some(index as u64),
+            text: "the cost per delivery was not steady when the warm-up ended".into(),
+        });
+    }
+    run.sockets.extend(repeated.sockets);
+    run.trials.extend(repeated.trials);
+}
+
+/// A repetition's result in a line.
+fn said(run: &Run, index: usize, of: usize) -> String {
+    let lanes = run.trials.iter().filter(|trial| trial.repetition == index as u64).map(|trial| {
+        let p50 = trial.latency.quantile(0.5).map_or("not delivered".to_owned(), |nanos| {
+            format!("p50 {:.2} ms", std::time::Duration::from_nanos(nanos).as_secs_f64() * 1e3)
+        });
+        format!("{} {p50}, {} of {} delivered", trial.lane, trial.ledger.delivered, trial.ledger.expected)
+    });
+    format!("repetition {} of {of}: {}", index + 1, lanes.collect::<Vec<_>>().join(" · "))
+}

@@ -1,0 +1,154 @@
+//! Puts one lane's measured phase together: what was published, received, used and counted.
+
+use anyhow::{Context, Result};
+use results::LatencyHistogram;
+use results::run::{BlockResult, Bytes, KernelCounts, Ledger, Stages, Trial};
+use scenarios::{Moment, Schedule};
+use servers::contract::Totals;
+
+use crate::contract::{Joined, Second};
+use crate::lane::{Measured, sum};
+use crate::pace::Cost;
+use crate::stages;
+
+/// Everything known of one lane in one repetition.
+pub struct Facts<'a> {
+    /// Which lane.
+    pub lane: scenarios::Lane,
+    /// The repetition, from 0.
+    pub repetition: u64,
+    /// Subscribers that were connected.
+    pub subscribers: u64,
+    /// Time zero of the measured phase.
+    pub start: Moment,
+    /// Its schedule.
+    pub schedule: &'a Schedule,
+    /// What connecting cost.
+    pub joined: Joined,
+    /// What was published and received.
+    pub measured: Measured,
+    /// Cost of the closed blocks, in order.
+    pub costs: Vec<Cost>,
+    /// The hosts' counters before and after the measured phase.
+    pub totals: [Vec<Totals>; 2],
+    /// The kernel's counters after connecting, before and after the measured phase.
+    pub kernel: [KernelCounts; 3],
+    /// Memory of both sides at the end.
+    pub pss_bytes: [u64; 2],
+}
+
+/// Builds the trial.
+///
+/// # Errors
+/// The parts do not fit together.
+pub fn build(facts: Facts<'_>) -> Result<Trial> {
+    let Facts { measured, totals: [before, after], kernel: [connected, idle, done], .. } = &facts;
+    let (mut latency, mut jitter) = (LatencyHistogram::default(), LatencyHistogram::default());
+    for phase in &measured.phases {
+        latency.merge(&phase.latency);
+        jitter.merge(&phase.jitter);
+    }
+    let mut publish_lag = LatencyHistogram::default();
+    measured.ran.iter().flat_map(|ran| &ran.lag_ns).for_each(|lag| publish_lag.record(*lag));
+    let mut stages = Stages::default();
+    for ((ran, totals), phase) in measured.ran.iter().zip(after).zip(&measured.phases) {
+        stages::split(&mut stages, facts.start, facts.schedule, ran, totals, phase);
+    }
+    let total =
+        |of: fn(&Totals) -> u64| after.iter().map(of).sum::<u64>() - before.iter().map(of).sum::<u64>();
+    let first = |phase: Option<&crate::contract::Phase>| phase.map(|p| p.received_sha256.clone());
+    let shows_bytes = facts.joined.bytes.is_some();
+    Ok(Trial {
+        lane: facts.lane,
+        repetition: facts.repetition,
+        subscribers: facts.subscribers,
+        ledger: ledger(measured, total(|t| t.events_dropped)),
+        blocks: blocks(&facts)?,
+        bytes: bytes(measured, facts.joined.bytes),
+        kernel: Some(crate::kernel::between(idle, done)),
+        kernel_connect: Some(*connected),
+        server_writes: total(|t| t.writes),
+        published_sha256: measured.ran.first().context("a lane has a host")?.bodies_sha256.clone(),
+        received_sha256: first(measured.phases.first()).unwrap_or_default(),
+        failures: failures(measured),
+        connect: facts.joined.connect.clone(),
+        first_event: facts.joined.first_event.clone(),
+        server_pss_bytes: facts.pss_bytes[0],
+        client_pss_bytes: facts.pss_bytes[1],
+        latency,
+        jitter,
+        publish_lag,
+        stages: if shows_bytes { stages } else { Stages::default() },
+    })
+}
+
+fn ledger(measured: &Measured, dropped_by_server: u64) -> Ledger {
+    measured.phases.iter().map(|phase| phase.ledger).fold(
+        Ledger { dropped_by_server, ..Ledger::default() },
+        |all, one| Ledger {
+            expected: all.expected + one.expected,
+            delivered: all.delivered + one.delivered,
+            lost: all.lost + one.lost,
+            duplicated: all.duplicated + one.duplicated,
+            reordered: all.reordered + one.reordered,
+            corrupted: all.corrupted + one.corrupted,
+            unexpected: all.unexpected + one.unexpected,
+            dropped_by_server: all.dropped_by_server,
+        },
+    )
+}
+
+/// Steady-state bytes of the phase beside the handshakes of joining; zeros where the stack hides
+/// them.
+fn bytes(measured: &Measured, joined: Option<Bytes>) -> Bytes {
+    let steady = measured.phases.iter().filter_map(|phase| phase.bytes).fold(Bytes::default(), sum);
+    let joined = joined.unwrap_or_default();
+    Bytes {
+        connections: joined.connections,
+        handshake_down: joined.handshake_down,
+        handshake_up: joined.handshake_up,
+        ..steady
+    }
+}
+
+fn failures(measured: &Measured) -> std::collections::BTreeMap<String, u64> {
+    let mut all = std::collections::BTreeMap::new();
+    for (kind, (count, _)) in measured.phases.iter().flat_map(|phase| &phase.failures) {
+        *all.entry(kind.clone()).or_insert(0) += count;
+    }
+    all
+}
+
+fn blocks(facts: &Facts<'_>) -> Result<Vec<BlockResult>> {
+    let planned = facts.schedule.blocks().iter().zip(&facts.costs).enumerate();
+    planned.map(|(index, (block, cost))| block_result(&facts.measured, index, block, cost)).collect()
+}
+
+fn block_result(
+    measured: &Measured,
+    index: usize,
+    block: &scenarios::Block,
+    cost: &Cost,
+) -> Result<BlockResult> {
+    let parts: Vec<_> = measured.phases.iter().filter_map(|phase| phase.blocks.get(index)).collect();
+    let seconds = parts.first().map_or(0, |part| part.1.len());
+    let slices = (0..seconds).map(|second| {
+        let fleets: Vec<&Second> = parts.iter().filter_map(|part| part.1.get(second)).collect();
+        Second::join(&fleets)
+    });
+    Ok(BlockResult {
+        round: block.round,
+        start_ns: block.start_ns,
+        span_ns: block.span_ns,
+        events: block.events,
+        deliveries: parts.iter().map(|part| part.0.deliveries).sum(),
+        latency_sum_ns: parts.iter().map(|part| part.0.latency_sum_ns).sum(),
+        server_cpu_ns: cost.server.cpu_ns,
+        client_cpu_ns: cost.client.cpu_ns,
+        server_switches: cost.server.switches,
+        client_switches: cost.client.switches,
+        steal_ns: cost.machine.steal_ns,
+        cpu_pressure_ns: cost.machine.cpu_pressure_ns,
+        slices: slices.collect::<Result<_>>()?,
+    })
+}

@@ -1,0 +1,185 @@
+//! Whether to believe a measurement: every doubt as a value, saved with the run.
+//!
+//! A saturated generator, a stalled publisher or an account that does not close makes the run
+//! invalid (exit code 97); smaller doubts stand beside the numbers (METHOD M3, M6, M7, M20).
+
+use results::LatencyHistogram;
+use results::run::{Run, Severity, Trial, Warning};
+use scenarios::{Lane, Moment};
+
+/// Share of the reported p99 above which a lag is doubtful, and above which it is invalid.
+const LAG_DOUBT: f64 = 0.10;
+const LAG_INVALID: f64 = 0.30;
+
+/// Share of a core above which a side is under stress, and above which the generator is saturated.
+const STRESS: f64 = 0.60;
+const SATURATED: f64 = 0.95;
+
+/// The doubts about one trial.
+#[must_use]
+pub fn judge(trial: &Trial) -> Vec<Warning> {
+    let mut found = Findings { trial, warnings: Vec::new() };
+    found.account();
+    found.load();
+    found.bytes();
+    found.warnings
+}
+
+/// The doubts about a run as a whole: lags against the reported quantiles, and bodies that differ
+/// between lanes.
+#[must_use]
+pub fn across(run: &Run) -> Vec<Warning> {
+    let lanes = run.scenario.lanes.iter();
+    lanes.flat_map(|lane| lags(*lane, &run.trials_of(*lane).collect::<Vec<_>>())).chain(bodies(run)).collect()
+}
+
+fn bodies(run: &Run) -> impl Iterator<Item = Warning> {
+    let differing = run.trials.iter().filter(|one| {
+        let twin = |other: &&Trial| {
+            other.repetition == one.repetition
+                && events(&[*other]) == events(&[*one])
+                && other.lane != one.lane
+        };
+        run.trials.iter().filter(twin).any(|other| other.published_sha256 != one.published_sha256)
+    });
+    differing.map(|trial| Warning {
+        severity: Severity::Invalid,
+        lane: Some(trial.lane),
+        repetition: Some(trial.repetition),
+        text: "its bodies differ from another lane's: the lanes cannot be compared".into(),
+    })
+}
+
+fn events(trials: &[&Trial]) -> u64 {
+    trials.iter().flat_map(|trial| &trial.blocks).map(|block| block.events).sum()
+}
+
+fn pooled(trials: &[&Trial], of: fn(&Trial) -> &LatencyHistogram) -> LatencyHistogram {
+    let mut all = LatencyHistogram::default();
+    trials.iter().for_each(|trial| all.merge(of(trial)));
+    all
+}
+
+/// The publisher's and the generator's own lag against the latency, at the largest quantile that
+/// is reported for so many events (METHOD M18), over all repetitions.
+fn lags(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
+    let reported =
+        [(0.99, 1_000), (0.9, 100), (0.5, 20)].into_iter().find(|(_, least)| events(trials) >= *least);
+    let Some((q, _)) = reported else { return Vec::new() };
+    let latency = pooled(trials, |trial| &trial.latency).quantile(q).unwrap_or(u64::MAX);
+    let lags = [
+        (pooled(trials, |trial| &trial.publish_lag), "server stalled: the publisher was late"),
+        (pooled(trials, |trial| &trial.stages.pickup), "generator limited: the generator read late"),
+    ];
+    let judged = lags.into_iter().filter_map(|(lag, what)| {
+        let lag = lag.quantile(q)?;
+        let share = ratio(lag, latency);
+        let severity = if share > LAG_INVALID { Severity::Invalid } else { Severity::Doubt };
+        (share > LAG_DOUBT).then(|| Warning {
+            severity,
+            lane: Some(lane),
+            repetition: None,
+            text: format!(
+                "{what} by {:.2} ms at p{:.0}, {:.0} % of the latency's {:.2} ms; lower the load or give it more cores",
+                millis(lag),
+                q * 100.0,
+                share * 100.0,
+                millis(latency)
+            ),
+        })
+    });
+    judged.collect()
+}
+
+struct Findings<'a> {
+    trial: &'a Trial,
+    warnings: Vec<Warning>,
+}
+
+impl Findings<'_> {
+    fn add(&mut self, severity: Severity, text: String) {
+        let (lane, repetition) = (Some(self.trial.lane), Some(self.trial.repetition));
+        self.warnings.push(Warning { severity, lane, repetition, text });
+    }
+
+    fn account(&mut self) {
+        let ledger = self.trial.ledger;
+        if !ledger.closes() {
+            self.add(Severity::Invalid, format!("the ledger does not close: {ledger:?}"));
+        }
+        if ledger.corrupted > 0 {
+            self.add(Severity::Invalid, format!("{} deliveries arrived corrupted", ledger.corrupted));
+        }
+        for (count, what) in [
+            (ledger.lost, "deliveries were lost; lower the rate or the number of subscribers"),
+            (ledger.duplicated, "deliveries came twice"),
+            (ledger.reordered, "deliveries came out of order"),
+            (self.trial.latency.saturated(), "latencies were above the histogram's bound"),
+        ] {
+            if count > 0 {
+                self.add(Severity::Doubt, format!("{count} {what}"));
+            }
+        }
+        if self.trial.published_sha256 != self.trial.received_sha256 && ledger.lost == 0 {
+            self.add(Severity::Invalid, "the bodies received are not the bodies published".into());
+        }
+        for (kind, count) in self.trial.failures.clone() {
+            self.add(Severity::Doubt, format!("{count} connections failed: {kind}"));
+        }
+    }
+
+    fn load(&mut self) {
+        let span: u64 = self.trial.blocks.iter().map(|block| block.span_ns).sum();
+        let server: u64 = self.trial.blocks.iter().map(|block| block.server_cpu_ns).sum();
+        let client: u64 = self.trial.blocks.iter().map(|block| block.client_cpu_ns).sum();
+        if ratio(client, span) > SATURATED {
+            self.add(
+                Severity::Invalid,
+                format!("the generator is saturated: it used {:.0} % of a core while publishing; lower `rate` or `subscribers`", ratio(client, span) * 100.0),
+            );
+        }
+        for (used, side) in [(server, "server"), (client, "generator")] {
+            if ratio(used, span) > STRESS {
+                self.add(
+                    Severity::Doubt,
+                    format!("stress: the {side} used {:.0} % of a core while publishing (above 60 %), no equivalence is claimed", ratio(used, span) * 100.0),
+                );
+            }
+        }
+    }
+
+    /// METHOD M9: what the decoder counted equals what the kernel counted, to the byte.
+    fn bytes(&mut self) {
+        let trial = self.trial;
+        let Some(kernel) = trial.kernel else { return };
+        let hidden = trial.bytes.down() == 0;
+        if !hidden && trial.bytes.down() != kernel.down_bytes {
+            self.add(
+                Severity::Invalid,
+                format!(
+                    "bytes do not add up: decoded {}, the kernel received {}",
+                    trial.bytes.down(),
+                    kernel.down_bytes
+                ),
+            );
+        }
+        if kernel.server_sent_bytes != kernel.down_bytes {
+            self.add(
+                Severity::Doubt,
+                format!(
+                    "the servers sent {} bytes, the clients received {}",
+                    kernel.server_sent_bytes, kernel.down_bytes
+                ),
+            );
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nanoseconds of a run stay below 2^53")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+fn millis(nanos: u64) -> f64 {
+    Moment::from_nanos(nanos).since(Moment::default()).as_secs_f64() * 1e3
+}
