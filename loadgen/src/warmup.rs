@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn noise(index: usize) -> f64 {
-        f64::from(u32::try_from((index * 2_654_435_761 >> 16) % 101).unwrap()) / 1_000.0
+        f64::from(u32::try_from(((index * 2_654_435_761) >> 16) % 101).unwrap()) / 1_000.0
     }
 
     #[test]
