@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_wrong_field_is_shown_with_its_line_and_a_caret() {
-        let text = catalog::text("smoke").unwrap().replace("rate = 25", "rte = 25");
+        let text = catalog::text("smoke").unwrap().replace("rate = 50", "rte = 50");
         insta::assert_snapshot!(Scenario::parse("my.toml", &text, &[]).unwrap_err());
     }
 }
