@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 use scenarios::Event;
 
 use super::decoder::carry;
@@ -159,13 +159,13 @@ impl Events {
     /// Takes one line that is not empty; false if it says nothing about the event.
     fn field(&mut self, block: &[u8], line: Range<usize>) -> bool {
         let text = &block[line.clone()];
-        let colon = memchr(b':', text).unwrap_or(text.len());
+        let colon = text.iter().position(|byte| *byte == b':').unwrap_or(text.len());
         let skip = colon + 1 + usize::from(text.get(colon + 1) == Some(&b' '));
         let value = (line.start + skip).min(line.end)..line.end;
         match &text[..colon] {
             b"data" => self.data(block, value),
             b"event" => self.block.name = Some(value),
-            b"id" if memchr(0, &block[value.clone()]).is_none() => self.block.id = Some(value),
+            b"id" if !block[value.clone()].contains(&0) => self.block.id = Some(value),
             b"retry" => {
                 self.retry = number(&block[value]).or(self.retry);
                 return false;
@@ -216,11 +216,12 @@ impl Events {
     }
 }
 
-/// UTF-8 with what is not replaced by U+FFFD; a copy only then.
+/// UTF-8 with what is not replaced by U+FFFD; a copy only then. Checked first, because the plain
+/// check goes over ASCII by the word and the replacing one by the byte.
 fn text(bytes: &[u8]) -> Cow<'_, [u8]> {
-    match String::from_utf8_lossy(bytes) {
-        Cow::Borrowed(valid) => Cow::Borrowed(valid.as_bytes()),
-        Cow::Owned(replaced) => Cow::Owned(replaced.into_bytes()),
+    match std::str::from_utf8(bytes) {
+        Ok(_) => Cow::Borrowed(bytes),
+        Err(_) => Cow::Owned(String::from_utf8_lossy(bytes).into_owned().into_bytes()),
     }
 }
 
