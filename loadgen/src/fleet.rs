@@ -31,8 +31,7 @@ pub fn run() -> Result<()> {
     if let Some(core) = order.core {
         servers::host::pin(core).with_context(|| format!("cannot pin to core {core}"))?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(order))
+    servers::host::runtime()?.block_on(serve(order))
 }
 
 /// Commands as they come in. The end of stdin ends the process at once, whatever it waits for, so

@@ -47,11 +47,21 @@ fn serve(order: &str, replies: &Sender<HostReply>) -> Result<()> {
     if let Some(core) = order.core {
         pin(core).with_context(|| format!("cannot pin to core {core}"))?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    runtime()?.block_on(host(order, replies))
+}
+
+/// The runtime of every worker, hosts and fleets alike: one thread, and a look at the sockets after
+/// each 1,024 polls. With tokio's default of 61, a fan-out to thousands of tasks asks the kernel
+/// again and again for what it already has in hand.
+///
+/// # Errors
+/// The kernel gives no epoll.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .event_interval(1_024)
         .enable_all()
         .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(host(order, replies))
+        .context("cannot start the runtime")
 }
 
 /// Pins this process, which has no other threads yet, to one core.
