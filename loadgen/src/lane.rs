@@ -117,15 +117,16 @@ impl LaneProcesses {
         })
     }
 
-    /// Connects up to `count` more subscribers, as far as shares reach; gives the number now open.
+    /// Connects about `count` more subscribers, the same number on every pair as far as their shares
+    /// reach; gives the number now open.
     ///
     /// # Errors
     /// A subscriber failed: the kinds and one example of each are named.
     pub fn connect(&mut self, count: usize) -> Result<usize> {
-        let pairs = self.pairs.len();
+        let each = count.div_ceil(self.pairs.len());
         let mut told = Vec::new();
-        for (index, pair) in self.pairs.iter_mut().enumerate() {
-            let count = (count / pairs + usize::from(index < count % pairs)).min(pair.to_connect);
+        for pair in &mut self.pairs {
+            let count = each.min(pair.to_connect);
             pair.to_connect -= count;
             pair.fleet.tell(&FleetCommand::Connect { count })?;
             told.push(pair);
