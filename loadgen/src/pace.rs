@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use scenarios::{Block, Moment};
+use scenarios::{Block, Moment, Schedule};
 
 use crate::lane::LaneProcesses;
 use crate::usage::{self, Machine, Usage};
@@ -24,6 +24,31 @@ pub struct Cost {
 
 /// Time before the next block at which its edge is read, ns.
 const AHEAD_NS: u64 = 10_000_000;
+
+/// Time left between arming and the first event, ns, for the hosts to frame it.
+const LEAD_NS: u64 = 100_000_000;
+
+/// Arms every lane for one time zero and lets the hosts publish. The time zero lies ahead when the
+/// last lane is armed, however long that took: a late beginning would look like a late publisher.
+///
+/// # Errors
+/// A process is gone.
+pub fn begin(lanes: &mut [LaneProcesses], schedules: &[Schedule]) -> Result<Moment> {
+    let mut ahead = 2 * LEAD_NS;
+    loop {
+        let start = Moment::now().plus_nanos(ahead);
+        for (lane, schedule) in lanes.iter_mut().zip(schedules) {
+            lane.arm(start, schedule)?;
+        }
+        if start.nanos_since(Moment::now()) >= LEAD_NS {
+            for (lane, schedule) in lanes.iter_mut().zip(schedules) {
+                lane.publish(start, schedule)?;
+            }
+            return Ok(start);
+        }
+        ahead *= 2;
+    }
+}
 
 /// Sleeps until a moment, in steps short enough to notice an interrupt; true if it came.
 pub fn sleep_until(moment: Moment, interrupted: &AtomicBool) -> bool {

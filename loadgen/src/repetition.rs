@@ -126,12 +126,7 @@ fn measure(
     for lane in lanes.iter_mut() {
         idle.push((lane.totals()?, lane.kernel()?));
     }
-    // Long enough to arm every lane: bodies are computed, processes told.
-    let start = Moment::now().plus_nanos(300_000_000 + 10_000_000 * lanes.len() as u64);
-    for (lane, schedule) in lanes.iter_mut().zip(&schedules) {
-        lane.arm(start, schedule)?;
-        lane.publish(start, schedule)?;
-    }
+    let start = pace::begin(lanes, &schedules)?;
     let gap_ns = u64::try_from(plan.scenario.gap.0.as_nanos())?;
     let costs = pace::walk(lanes, &blocks, start, gap_ns, stop, |lane, done| {
         let (arrived, p99_ns) = lane.arrivals(u64::MAX, Moment::now())?;

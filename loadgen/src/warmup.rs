@@ -8,8 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Result;
+use scenarios::Plan;
 use scenarios::plan::SLICE_NS;
-use scenarios::{Moment, Plan};
 
 use crate::lane::LaneProcesses;
 use crate::pace;
@@ -54,12 +54,8 @@ fn stretch(
     costs: &mut [Vec<f64>],
 ) -> Result<()> {
     let blocks = plan.warmup(plan.scenario.warmup.0, next_seq);
-    let start = Moment::now().plus_nanos(100_000_000);
     let schedules: Vec<_> = (0..lanes.len()).map(|lane| plan.schedule(&blocks, lane)).collect();
-    for (lane, schedule) in lanes.iter_mut().zip(&schedules) {
-        lane.arm(start, schedule)?;
-        lane.publish(start, schedule)?;
-    }
+    let start = pace::begin(lanes, &schedules)?;
     let walked = pace::walk(lanes, &blocks, start, 0, stop, |_, _| Ok(()))?;
     for (block, cost) in blocks.iter().zip(&walked) {
         let nanos = cost.server.cpu_ns + cost.client.cpu_ns;
