@@ -39,6 +39,8 @@ pub fn run(
         warnings,
     };
     let ended = phases(plan, &mut run, folder, cores, progress, stop);
+    // What was measured is judged however the run ended.
+    run.warnings.extend(validity::across(&run));
     let saved = run.save(folder);
     progress.end();
     (run, ended.and(saved))
@@ -74,7 +76,6 @@ fn phases(
         run.save(folder)?;
         progress.line(&said(run, index, plan.repetitions.len()));
     }
-    run.warnings.extend(validity::across(run));
     Ok(())
 }
 

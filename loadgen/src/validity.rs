@@ -4,7 +4,7 @@
 //! invalid (exit code 97); smaller doubts stand beside the numbers (METHOD M3, M6, M7, M20).
 
 use results::LatencyHistogram;
-use results::run::{Run, Severity, Trial, Warning};
+use results::run::{BlockResult, Run, Severity, Trial, Warning};
 use scenarios::{Lane, Moment};
 
 /// Share of the reported p99 above which a lag is doubtful, and above which it is invalid.
@@ -20,17 +20,51 @@ const SATURATED: f64 = 0.95;
 pub fn judge(trial: &Trial) -> Vec<Warning> {
     let mut found = Findings { trial, warnings: Vec::new() };
     found.account();
-    found.load();
     found.bytes();
     found.warnings
 }
 
-/// The doubts about a run as a whole: lags against the reported quantiles, and bodies that differ
-/// between lanes.
+/// The doubts about a run as a whole: load, lags against the reported quantiles, and bodies that
+/// differ between lanes.
 #[must_use]
 pub fn across(run: &Run) -> Vec<Warning> {
-    let lanes = run.scenario.lanes.iter();
-    lanes.flat_map(|lane| lags(*lane, &run.trials_of(*lane).collect::<Vec<_>>())).chain(bodies(run)).collect()
+    let of_lane = |lane: &Lane| {
+        let trials: Vec<&Trial> = run.trials_of(*lane).collect();
+        [load(*lane, &trials), lags(*lane, &trials)].concat()
+    };
+    run.scenario.lanes.iter().flat_map(of_lane).chain(bodies(run)).collect()
+}
+
+/// The largest share of a core that either side used while publishing, of all repetitions.
+fn load(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
+    let most = |cpu_ns: fn(&BlockResult) -> u64| {
+        let share = |trial: &&Trial| {
+            let sum = |of: fn(&BlockResult) -> u64| trial.blocks.iter().map(of).sum::<u64>();
+            ratio(sum(cpu_ns), sum(|block| block.span_ns))
+        };
+        trials.iter().map(share).fold(0.0, f64::max)
+    };
+    let (server, client) = (most(|block| block.server_cpu_ns), most(|block| block.client_cpu_ns));
+    let percent = |share: f64| format!("used {:.0} % of a core while publishing", share * 100.0);
+    let rules = [
+        (
+            client > SATURATED,
+            Severity::Invalid,
+            format!("the generator is saturated: it {}; lower `rate` or `subscribers`", percent(client)),
+        ),
+        (
+            client > STRESS,
+            Severity::Doubt,
+            format!("stress: the generator {} (above 60 %), no equivalence is claimed", percent(client)),
+        ),
+        (
+            server > STRESS,
+            Severity::Doubt,
+            format!("stress: the server {} (above 60 %), no equivalence is claimed", percent(server)),
+        ),
+    ];
+    let told = rules.into_iter().filter(|rule| rule.0);
+    told.map(|(_, severity, text)| Warning { severity, lane: Some(lane), repetition: None, text }).collect()
 }
 
 fn bodies(run: &Run) -> impl Iterator<Item = Warning> {
@@ -66,7 +100,9 @@ fn lags(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
     let reported =
         [(0.99, 1_000), (0.9, 100), (0.5, 20)].into_iter().find(|(_, least)| events(trials) >= *least);
     let Some((q, _)) = reported else { return Vec::new() };
-    let latency = pooled(trials, |trial| &trial.latency).quantile(q).unwrap_or(u64::MAX);
+    // Among lost events there is no latency to compare with: then that of the delivered ones stands in.
+    let latency = pooled(trials, |trial| &trial.latency);
+    let latency = latency.quantile(q).unwrap_or_else(|| latency.held().value_at_quantile(q));
     let lags = [
         (pooled(trials, |trial| &trial.publish_lag), "server stalled: the publisher was late"),
         (pooled(trials, |trial| &trial.stages.pickup), "generator limited: the generator read late"),
@@ -128,26 +164,6 @@ impl Findings<'_> {
         }
     }
 
-    fn load(&mut self) {
-        let span: u64 = self.trial.blocks.iter().map(|block| block.span_ns).sum();
-        let server: u64 = self.trial.blocks.iter().map(|block| block.server_cpu_ns).sum();
-        let client: u64 = self.trial.blocks.iter().map(|block| block.client_cpu_ns).sum();
-        if ratio(client, span) > SATURATED {
-            self.add(
-                Severity::Invalid,
-                format!("the generator is saturated: it used {:.0} % of a core while publishing; lower `rate` or `subscribers`", ratio(client, span) * 100.0),
-            );
-        }
-        for (used, side) in [(server, "server"), (client, "generator")] {
-            if ratio(used, span) > STRESS {
-                self.add(
-                    Severity::Doubt,
-                    format!("stress: the {side} used {:.0} % of a core while publishing (above 60 %), no equivalence is claimed", ratio(used, span) * 100.0),
-                );
-            }
-        }
-    }
-
     /// METHOD M9: what the decoder counted equals what the kernel counted, to the byte.
     fn bytes(&mut self) {
         let trial = self.trial;
@@ -183,3 +199,6 @@ fn ratio(part: u64, whole: u64) -> f64 {
 fn millis(nanos: u64) -> f64 {
     Moment::from_nanos(nanos).since(Moment::default()).as_secs_f64() * 1e3
 }
+
+#[cfg(test)]
+mod tests;
