@@ -77,19 +77,25 @@ pub struct ScenarioArgs {
     #[arg(long, value_delimiter = ',', value_name = "LANES")]
     pub lanes: Vec<String>,
     /// Subscribers per lane: 2000, 10k
-    #[arg(short = 'c', long, visible_alias = "connections", value_name = "COUNT")]
+    #[arg(
+        short = 'c',
+        long,
+        visible_alias = "connections",
+        value_name = "COUNT",
+        allow_negative_numbers = true
+    )]
     pub subscribers: Option<String>,
     /// Events per second per lane
-    #[arg(short, long, value_name = "PER_SECOND")]
+    #[arg(short, long, value_name = "PER_SECOND", allow_negative_numbers = true)]
     pub rate: Option<String>,
     /// Publishing time per lane and repetition: 9s, 1m
     #[arg(short, long, value_name = "DURATION")]
     pub duration: Option<String>,
     /// Fresh starts of all processes
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
     pub repetitions: Option<String>,
     /// Seed of bodies, instants and orders
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     pub seed: Option<String>,
     /// Any other field of the scenario; may be repeated
     #[arg(long, value_name = "FIELD=VALUE")]
