@@ -92,7 +92,7 @@ fn help_and_list_are_as_committed() {
 /// A change to the scenario `smoke` as text, and what the message about its file must have.
 const WRONG_FILES: &[(&str, &str, &[&str])] = &[
     ("rate = 50", "rte = 50", &["line 5, column 1", "unknown field `rte`", "`rate`"]),
-    ("subscribers = 50", "subscribers = \"many\"", &["line 4, column 15", "`many` is not a count", "10k"]),
+    ("subscribers = 250", "subscribers = \"many\"", &["line 4, column 15", "`many` is not a count", "10k"]),
     ("\"raw\"]", "\"row\"]", &["line 3,", "unknown lane `row`", "did you mean `raw`?"]),
     ("duration = \"500ms\"", "duration = 500", &["line 6, column 12", "expected a string"]),
     ("[32, 100, 200]", "[32, ", &["line 13,", "array"]),
@@ -135,7 +135,7 @@ fn too_few_descriptors_are_refused_with_the_command_that_raises_them() {
         ended(command("sh", folder.path(), &["-c", &line, LOADGEN]))
     };
     let reason =
-        "50 connections need 550 descriptors in a process, the limit is 300; raise it with `ulimit -n 550`";
+        "250 connections need 750 descriptors in a process, the limit is 300; raise it with `ulimit -n 750`";
     let run = few("-s smoke");
     assert_eq!(run.code, BAD_INPUT, "{}", run.stderr);
     assert!(run.stderr.contains(reason), "{}", run.stderr);

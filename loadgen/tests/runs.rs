@@ -19,7 +19,6 @@ use results::Run;
 use results::metric::{self, Source};
 use results::run::{Severity, Trial, Warning};
 use scenarios::{ClientStack, Lane, Plan};
-use tempfile::TempDir;
 
 static MACHINE: Mutex<()> = Mutex::new(());
 
@@ -45,36 +44,24 @@ fn files(folder: &Path) -> Files {
     found
 }
 
-/// Whether a measurement is good; it may be bad for its instants alone, which a busy machine spoils.
-fn is_good(code: i32, run: &Run) -> bool {
+/// A measurement may be invalid for its instants alone, as one with few subscribers is on a machine
+/// that wakes slowly; any other reason is a fault.
+fn is_right_but_for_instants(code: i32, run: &Run) {
     let invalid = run.warnings.iter().filter(|warning| warning.severity == Severity::Invalid);
     let others: Vec<&Warning> =
         invalid.filter(|one| !LATE.iter().any(|late| one.text.contains(late))).collect();
     assert!(others.is_empty(), "{others:?}");
     assert_eq!(code, if run.worst() == Some(Severity::Invalid) { 97 } else { 0 });
-    code == 0
 }
 
 const LATE: [&str; 3] = ["generator limited: ", "server stalled: ", "the generator is saturated: "];
 
-/// A measurement of `smoke` that its machine did not spoil: one of five must succeed, so that the
-/// load of others fails no build, and a smoke that is never good does.
-fn good_smoke() -> TempDir {
-    for _ in 0..5 {
-        let folder = tempfile::tempdir().unwrap();
-        let answer = loadgen(folder.path(), &["--scenario", "smoke", "-o", "run", "--quiet"]);
-        if is_good(answer.code, &Run::load(&folder.path().join("run")).expect(&answer.stderr)) {
-            assert_eq!(answer.stderr, "");
-            return folder;
-        }
-    }
-    panic!("smoke was never good");
-}
-
 #[test]
 fn smoke_is_good_and_its_report_needs_nothing_but_the_run() {
     let _machine = machine();
-    let folder = good_smoke();
+    let folder = tempfile::tempdir().unwrap();
+    let answer = loadgen(folder.path(), &["--scenario", "smoke", "-o", "run", "--quiet"]);
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{}", answer.stdout);
     let written = files(&folder.path().join("run"));
     validates(&written["run.json"]);
     let run = Run::load(&folder.path().join("run")).unwrap();
@@ -196,8 +183,7 @@ fn measured(options: &str) -> Run {
     let arguments: Vec<&str> = arguments.chain(options.split_whitespace()).collect();
     let answer = loadgen(folder.path(), &arguments);
     let run = Run::load(&folder.path().join("run")).expect(&answer.stderr);
-    // Good or late: no assertion here reads an instant.
-    is_good(answer.code, &run);
+    is_right_but_for_instants(answer.code, &run);
     assert_eq!((run.partial, run.trials.len()), (false, run.scenario.lanes.len()), "{options}");
     for trial in &run.trials {
         is_whole(&run, trial, options);

@@ -109,7 +109,7 @@ impl Measuring {
         until("all lanes are connected", || {
             workers = self.workers();
             let fleets = workers.iter().filter(|worker| worker.role == "fleet");
-            fleets.filter(|fleet| fleet.sockets() >= 50).count() == lanes
+            fleets.filter(|fleet| fleet.sockets() >= 250).count() == lanes
         });
         let hosts: Vec<(Worker, u64)> = workers
             .iter()
