@@ -82,20 +82,20 @@ pub struct ScenarioArgs {
         long,
         visible_alias = "connections",
         value_name = "COUNT",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub subscribers: Option<String>,
     /// Events per second per lane
-    #[arg(short, long, value_name = "PER_SECOND", allow_negative_numbers = true)]
+    #[arg(short, long, value_name = "PER_SECOND", allow_hyphen_values = true)]
     pub rate: Option<String>,
     /// Publishing time per lane and repetition: 9s, 1m
-    #[arg(short, long, value_name = "DURATION")]
+    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
     pub duration: Option<String>,
     /// Fresh starts of all processes
-    #[arg(long, value_name = "COUNT", allow_negative_numbers = true)]
+    #[arg(long, value_name = "COUNT", allow_hyphen_values = true)]
     pub repetitions: Option<String>,
     /// Seed of bodies, instants and orders
-    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
     pub seed: Option<String>,
     /// Any other field of the scenario; may be repeated
     #[arg(long, value_name = "FIELD=VALUE")]

@@ -101,7 +101,24 @@ impl LaneProcesses {
     /// # Errors
     /// A process is gone.
     pub fn usage(&self) -> Result<(usage::Usage, usage::Usage)> {
-        Ok((usage::of(&self.host_pids())?, usage::of(&self.fleet_pids())?))
+        self.sides(usage::of)
+    }
+
+    /// Memory (PSS) of the server side and the generator side, bytes.
+    ///
+    /// # Errors
+    /// A process is gone.
+    pub fn pss_bytes(&self) -> Result<(u64, u64)> {
+        self.sides(usage::pss_bytes)
+    }
+
+    /// The same reading of both sides; an error names the side that is gone.
+    fn sides<T>(&self, read: fn(&[u32]) -> Result<T>) -> Result<(T, T)> {
+        let of = |side: &str, pids: Vec<u32>| {
+            read(&pids)
+                .with_context(|| format!("cannot watch the {side} of lane {}, it may have died", self.lane))
+        };
+        Ok((of("server", self.host_pids())?, of("generator", self.fleet_pids())?))
     }
 
     /// Publishes one event to all.

@@ -44,10 +44,6 @@ pub fn run(
 }
 
 fn point(processes: &LaneProcesses, connections: u64) -> Result<MemoryPoint> {
-    Ok(MemoryPoint {
-        connections,
-        server_pss_bytes: usage::pss_bytes(&processes.host_pids())?,
-        client_pss_bytes: usage::pss_bytes(&processes.fleet_pids())?,
-        slab_bytes: usage::slab_bytes()?,
-    })
+    let (server_pss_bytes, client_pss_bytes) = processes.pss_bytes()?;
+    Ok(MemoryPoint { connections, server_pss_bytes, client_pss_bytes, slab_bytes: usage::slab_bytes()? })
 }

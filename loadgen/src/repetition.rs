@@ -14,7 +14,6 @@ use crate::lane::{Cores, LaneProcesses};
 use crate::pace::{self, Cost};
 use crate::progress::Progress;
 use crate::trial::{self, Facts};
-use crate::usage;
 use crate::warmup;
 use crate::worker::PATIENCE;
 
@@ -162,7 +161,7 @@ fn measure(
             costs,
             totals: [totals, after],
             kernel: [connected, kernel, done],
-            pss_bytes: [usage::pss_bytes(&lane.host_pids())?, usage::pss_bytes(&lane.fleet_pids())?],
+            pss_bytes: lane.pss_bytes()?,
         })?);
     }
     Ok((trials, sockets, complete))

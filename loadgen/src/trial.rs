@@ -34,7 +34,7 @@ pub struct Facts<'a> {
     /// The kernel's counters after connecting, before and after the measured phase.
     pub kernel: [KernelCounts; 3],
     /// Memory of both sides at the end.
-    pub pss_bytes: [u64; 2],
+    pub pss_bytes: (u64, u64),
 }
 
 /// Builds the trial.
@@ -73,8 +73,8 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         failures: failures(measured),
         connect: facts.joined.connect.clone(),
         first_event: facts.joined.first_event.clone(),
-        server_pss_bytes: facts.pss_bytes[0],
-        client_pss_bytes: facts.pss_bytes[1],
+        server_pss_bytes: facts.pss_bytes.0,
+        client_pss_bytes: facts.pss_bytes.1,
         latency,
         jitter,
         publish_lag,

@@ -34,6 +34,7 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["-r", "nan"], &["`rate` is NaN", "0.01 to 100000"]),
     (&["-r", "fast"], &["cannot set rate=fast", "invalid type"]),
     (&["-d", "10ms"], &["`duration` is 10ms", "500ms to 3600s"]),
+    (&["-d", "-1s"], &["`-1s` is not a duration", "100ms"]),
     (&["-d", "soon"], &["`soon` is not a duration", "100ms"]),
     (&["-d", "500ms", "--set", "block=1s"], &["`duration` 500ms is shorter than one `block` of 1s"]),
     (&["-r", "1", "--set", "block=500ms"], &["holds no event at rate 1", "lengthen `block`"]),

@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::latency::LatencyHistogram;
 
+mod environment;
+pub use environment::{Environment, Sockets};
+
 /// The version of this file format. Raised whenever an old reader would misread a new file.
 pub const SCHEMA: u32 = 1;
 
@@ -43,57 +46,6 @@ pub struct Run {
     pub sweep: Vec<SweepPoint>,
     /// Doubts about this measurement.
     pub warnings: Vec<Warning>,
-}
-
-/// Where a run ran.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Environment {
-    /// Version of this program.
-    pub version: String,
-    /// Commit it was built from, with `+` when the tree was changed; `unknown` outside git.
-    pub commit: String,
-    /// Build profile; runs of different profiles are not comparable.
-    pub profile: String,
-    /// Kernel release.
-    pub kernel: String,
-    /// CPU model.
-    pub cpu: String,
-    /// Usable cores.
-    pub cores: u64,
-    /// Cores the servers were pinned to; empty when not pinned.
-    pub server_cores: Vec<u64>,
-    /// Cores the generators were pinned to; empty when not pinned.
-    pub client_cores: Vec<u64>,
-    /// Memory of the machine.
-    pub memory_bytes: u64,
-    /// Clock source of the kernel.
-    pub clock_source: String,
-    /// Frequency governor, `none` where there is no scaling.
-    pub governor: String,
-    /// Descriptors a process may hold.
-    pub descriptors: u64,
-    /// Kernel settings that matter, by name.
-    pub sysctls: BTreeMap<String, String>,
-}
-
-/// Options of one end's sockets, read back from the kernel.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Sockets {
-    /// Congestion control.
-    pub congestion: String,
-    /// `TCP_NODELAY`.
-    pub nodelay: bool,
-    /// Maximum segment size in use, bytes.
-    pub mss: u32,
-    /// `SO_SNDBUF`, bytes.
-    pub send_buffer_bytes: u64,
-    /// `SO_RCVBUF`, bytes.
-    pub receive_buffer_bytes: u64,
-    /// Size of the user-space read buffer, bytes (shared by all connections of a thread, or one
-    /// each: see METHOD.md).
-    pub read_buffer_bytes: u64,
-    /// Listen backlog (server side only).
-    pub backlog: u32,
 }
 
 /// How bad a doubt is.
