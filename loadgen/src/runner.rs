@@ -28,7 +28,7 @@ pub fn run(
         schema: SCHEMA,
         name: plan.name.clone(),
         started: environment::now().0,
-        command: std::env::args().collect(),
+        command: command(),
         partial: true,
         scenario: plan.scenario.clone(),
         environment: environment::read(cores),
@@ -44,6 +44,13 @@ pub fn run(
     let saved = run.save(folder);
     progress.end();
     (run, ended.and(saved))
+}
+
+/// The command line; of the program's own path only its name, which is the same everywhere.
+fn command() -> Vec<String> {
+    let program = std::env::args().next().unwrap_or_default();
+    let name = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
+    name.into_iter().chain(std::env::args().skip(1)).collect()
 }
 
 fn phases(
