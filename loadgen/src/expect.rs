@@ -61,9 +61,13 @@ impl Expected {
         self.slots.get(usize::try_from(seq.checked_sub(self.first_seq)?).ok()?)
     }
 
-    /// The sequence number of a body, for events that carry no id.
+    /// The sequence number of a body, for events that carry no id: that of `likely`, if it is its
+    /// body, else of the first event that has it.
     #[must_use]
-    pub fn seq_of(&self, body: &[u8]) -> Option<u64> {
+    pub fn seq_of(&self, body: &[u8], likely: u64) -> Option<u64> {
+        if self.slot(likely).is_some_and(|slot| *slot.body == *body) {
+            return Some(likely);
+        }
         let index = self.slots.iter().position(|slot| *slot.body == *body)?;
         Some(self.first_seq + index as u64)
     }
@@ -111,6 +115,9 @@ mod tests {
             [(0, 5, SLICE_NS), (0, 1_000_000_005, SLICE_NS), (0, 2_000_000_005, 500_000_000)]
         );
         assert!(expected.slot(6).is_none() && expected.slot(12).is_none());
-        assert_eq!(expected.seq_of(&Payload::Ticker.body(scenario.seed, 9)), Some(9));
+        assert_eq!(
+            [7, 9, 99].map(|likely| expected.seq_of(&Payload::Ticker.body(scenario.seed, 9), likely)),
+            [Some(9); 3]
+        );
     }
 }

@@ -30,6 +30,12 @@ impl Ledger {
         Self { next: first, missing: Vec::new() }
     }
 
+    /// The event after the latest that came.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Enters an arrival.
     pub fn arrive(&mut self, seq: u64) -> Arrived {
         if seq >= self.next {

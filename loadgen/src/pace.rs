@@ -20,10 +20,14 @@ pub struct Cost {
     pub client: Usage,
     /// What the machine showed meanwhile.
     pub machine: Machine,
+    /// Whether deliveries were still outstanding when it was read.
+    pub undrained: bool,
 }
 
-/// Time before the next block at which its edge is read, ns.
-const AHEAD_NS: u64 = 10_000_000;
+/// Time before the next block at which its edge is read, ns: before the host decides whether to
+/// publish it and frames it, so that an interrupt reaches the host first and framing is paid by the
+/// block it is for.
+const AHEAD_NS: u64 = 30_000_000;
 
 /// Time left between arming and the first event, ns, for the hosts to frame it.
 const LEAD_NS: u64 = 100_000_000;
@@ -66,7 +70,7 @@ pub fn sleep_until(moment: Moment, interrupted: &AtomicBool) -> bool {
 }
 
 /// Walks the blocks of a phase that began at `start`; after each block calls `closed` with its
-/// index. Stops early, after telling all lanes, when interrupted. `gap_ns` follows each block.
+/// index, which says whether all of it arrived. Stops early, after telling all lanes, when interrupted. `gap_ns` follows each block.
 ///
 /// # Errors
 /// A process is gone.
@@ -76,27 +80,31 @@ pub fn walk(
     start: Moment,
     gap_ns: u64,
     interrupted: &AtomicBool,
-    mut closed: impl FnMut(&mut LaneProcesses, usize) -> Result<()>,
+    mut closed: impl FnMut(&mut LaneProcesses, usize) -> Result<bool>,
 ) -> Result<Vec<Cost>> {
     let mut costs = Vec::with_capacity(blocks.len());
     let ahead = AHEAD_NS.min(gap_ns / 2);
     for (index, block) in blocks.iter().enumerate() {
         let begin = start.plus_nanos(block.start_ns.saturating_sub(ahead));
-        let mut stop = sleep_until(begin, interrupted);
+        if sleep_until(begin, interrupted) {
+            lanes.iter_mut().try_for_each(LaneProcesses::stop)?;
+            break;
+        }
         let before = (lanes[block.lane].usage()?, usage::machine());
-        stop |= sleep_until(start.plus_nanos(block.end_ns() + gap_ns - ahead), interrupted);
+        let stop = sleep_until(start.plus_nanos(block.end_ns() + gap_ns - ahead), interrupted);
         if stop {
             lanes.iter_mut().try_for_each(LaneProcesses::stop)?;
             std::thread::sleep(start.plus_nanos(block.end_ns() + gap_ns).since(Moment::now()));
         }
         let lane = &mut lanes[block.lane];
         let after = (lane.usage()?, usage::machine());
+        let drained = closed(lane, index)?;
         costs.push(Cost {
             server: after.0.0.since(before.0.0),
             client: after.0.1.since(before.0.1),
             machine: after.1.since(before.1),
+            undrained: !drained,
         });
-        closed(lane, index)?;
         if stop {
             break;
         }

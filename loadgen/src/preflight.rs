@@ -4,9 +4,11 @@
 
 use std::fs::read_to_string;
 
+use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
 use results::run::{Environment, Severity, Warning};
-use scenarios::Plan;
+use scenarios::{ClientStack, Lane, Plan, ServerStack, Transport};
 
 use crate::lane::{CONNECTIONS_PER_WORKER, Cores};
 
@@ -25,11 +27,15 @@ pub struct Findings {
     pub warnings: Vec<Warning>,
 }
 
-/// Servers on the first usable core and generators on the second, where there are two.
+/// Servers on the first core this process may use and generators on the second, where there are two.
 #[must_use]
 pub fn cores() -> Cores {
-    let usable = std::thread::available_parallelism().map_or(1, usize::from);
-    if usable < 2 { Cores::default() } else { Cores { server: Some(0), client: Some(1) } }
+    let Ok(may) = sched_getaffinity(Pid::from_raw(0)) else { return Cores::default() };
+    let mut usable = (0..CpuSet::count()).filter(|core| may.is_set(*core).unwrap_or(false));
+    match (usable.next(), usable.next()) {
+        (server, client @ Some(_)) => Cores { server, client },
+        (_, None) => Cores::default(),
+    }
 }
 
 /// Raises the soft limit of descriptors to the hard one, where it may; workers inherit it.
@@ -63,7 +69,8 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
         ));
     }
     let connections = plan.scenario.subscribers.0 * plan.lanes().len() as u64;
-    let memory = connections * BYTES_PER_CONNECTION;
+    let memory: u64 =
+        plan.lanes().iter().map(|lane| plan.scenario.subscribers.0 * bytes_per_connection(*lane)).sum();
     if memory > environment.memory_bytes {
         found.refusals.push(format!(
             "{connections} connections may need {} MiB of memory, this machine has {}; lower `-c` or name fewer lanes",
@@ -83,12 +90,26 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
     found
 }
 
+/// Memory one connection of a lane may need: stock WebSocket ends hold a read buffer of 128 KiB.
+fn bytes_per_connection(lane: Lane) -> u64 {
+    let stock = [
+        lane.transport == Transport::Ws && lane.server == ServerStack::Axum,
+        lane.client == ClientStack::Tungstenite,
+    ];
+    BYTES_PER_CONNECTION + stock.map(|held| if held { 136 * 1024 } else { 0 }).iter().sum::<u64>()
+}
+
 fn doubts(environment: &Environment) -> Vec<Warning> {
     let rules = [
         (
             environment.profile == "unoptimised",
             Severity::Invalid,
             "this is an unoptimised build: the generator would measure itself; build with the workspace's own profiles".to_owned(),
+        ),
+        (
+            environment.sysctls.get("net.ipv4.tcp_timestamps").is_some_and(|set| set == "0"),
+            Severity::Doubt,
+            "TCP timestamps are off: segments are 12 bytes shorter than the headers of 52 bytes that are counted; `sysctl -w net.ipv4.tcp_timestamps=1`".to_owned(),
         ),
         (
             environment.cores < 2,

@@ -80,7 +80,8 @@ impl Progress {
 pub fn planned(plan: &Plan) -> Duration {
     let blocks: u64 = plan.repetitions.iter().filter_map(|r| r.blocks.last()).map(|last| last.end_ns()).sum();
     let repetitions = u32::try_from(plan.repetitions.len()).unwrap_or(u32::MAX);
-    let warmup = Duration::from_millis(100) * u32::try_from(plan.scenario.warmup.0).unwrap_or(u32::MAX);
+    let slices = plan.warmup(plan.scenario.warmup.0, &vec![0; plan.lanes().len()]);
+    let warmup = Duration::from_nanos(slices.last().map_or(0, scenarios::Block::end_ns));
     let connects = Duration::from_micros(100 * plan.scenario.subscribers.0 * plan.lanes().len() as u64);
     let phases = if plan.scenario.memory.is_empty() { 0 } else { plan.lanes().len() as u64 };
     Duration::from_nanos(blocks)

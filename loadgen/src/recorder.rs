@@ -69,7 +69,7 @@ impl Recorder {
     pub fn arrive(&mut self, subscriber: usize, event: &Event<'_>, read: Moment) -> Option<u64> {
         let seq = match event.id {
             Some(_) => event.seq(),
-            None => self.expected.seq_of(&event.data),
+            None => self.expected.seq_of(&event.data, self.accounts[subscriber].ledger.next()),
         };
         let Some((seq, slot)) = seq.and_then(|seq| Some((seq, self.expected.slot(seq)?))) else {
             self.counts.unexpected += 1;

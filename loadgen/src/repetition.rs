@@ -10,7 +10,7 @@ use scenarios::{Block, Moment, Plan, Repetition, Schedule};
 use servers::contract::Totals;
 
 use crate::contract::Joined;
-use crate::lane::{Cores, LaneProcesses};
+use crate::lane::{Cores, LaneProcesses, Measured};
 use crate::pace::{self, Cost};
 use crate::progress::Progress;
 use crate::trial::{self, Facts};
@@ -127,23 +127,22 @@ fn measure(
     }
     let start = pace::begin(lanes, &schedules)?;
     let gap_ns = u64::try_from(plan.scenario.gap.0.as_nanos())?;
+    let mut arrived_before = vec![0; lanes.len()];
     let costs = pace::walk(lanes, &blocks, start, gap_ns, stop, |lane, done| {
         let (arrived, p99_ns) = lane.arrivals(u64::MAX, Moment::now())?;
         progress.block(lane.lane, index, done + 1, blocks.len(), arrived, p99_ns);
-        Ok(())
+        let before = std::mem::replace(&mut arrived_before[blocks[done].lane], arrived);
+        Ok(arrived - before >= blocks[done].events * plan.scenario.subscribers.0)
     })?;
     let complete = costs.len() == blocks.len();
     let (mut trials, mut sockets) = (Vec::new(), BTreeMap::new());
     for (number, ((joined, connected), (totals, kernel))) in before.into_iter().zip(idle).enumerate() {
         let lane = &mut lanes[number];
         let schedule = &schedules[number];
-        let costs: Vec<Cost> = blocks
-            .iter()
-            .zip(&costs)
-            .filter(|(block, _)| block.lane == number)
-            .map(|(_, cost)| *cost)
-            .collect();
+        let own = blocks.iter().zip(&costs).filter(|(block, _)| block.lane == number);
+        let mut costs: Vec<Cost> = own.map(|(_, cost)| *cost).collect();
         let measured = lane.collect(schedule, PATIENCE, DRAIN)?;
+        costs.truncate(blocks_done(&measured));
         let after = lane.totals()?;
         let done = lane.kernel()?;
         sockets.extend(socket_rows(lane, &joined, &after));
@@ -165,6 +164,12 @@ fn measure(
         })?);
     }
     Ok((trials, sockets, complete))
+}
+
+/// Blocks that every host published to their end.
+fn blocks_done(measured: &Measured) -> usize {
+    let least = measured.ran.iter().map(|ran| ran.blocks_done).min().unwrap_or(0);
+    usize::try_from(least).unwrap_or(usize::MAX)
 }
 
 /// The measured blocks behind the warm-up's sequence numbers.

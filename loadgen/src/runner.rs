@@ -62,7 +62,7 @@ fn phases(
     stop: &AtomicBool,
 ) -> Result<()> {
     let stopped = || stop.load(Ordering::Relaxed);
-    run.save(folder)?;
+    save(run, folder)?;
     for &lane in plan.lanes() {
         if !plan.scenario.sweep.is_empty() && !stopped() {
             progress.say(&format!("bytes of {lane} at {} sizes", plan.scenario.sweep.len()));
@@ -71,6 +71,7 @@ fn phases(
         if !plan.scenario.memory.is_empty() && !stopped() {
             run.memory.push(memory::run(lane, &plan.scenario, cores, progress, stop)?);
         }
+        save(run, folder)?;
     }
     for index in 0..plan.repetitions.len() {
         if stopped() {
@@ -80,10 +81,17 @@ fn phases(
         let complete = repeated.complete;
         add(run, repeated, index);
         run.partial = !(complete && index + 1 == plan.repetitions.len());
-        run.save(folder)?;
+        save(run, folder)?;
         progress.line(&said(run, index, plan.repetitions.len()));
     }
     Ok(())
+}
+
+/// Saves the run with what must be said of it as it stands: it may be all that is kept.
+fn save(run: &Run, folder: &Path) -> Result<()> {
+    let mut judged = run.clone();
+    judged.warnings.extend(validity::across(run));
+    judged.save(folder)
 }
 
 fn add(run: &mut Run, repeated: Repeated, index: usize) {

@@ -149,6 +149,7 @@ fn block_result(
         client_switches: cost.client.switches,
         steal_ns: cost.machine.steal_ns,
         cpu_pressure_ns: cost.machine.cpu_pressure_ns,
+        undrained: cost.undrained,
         slices: slices.collect::<Result<_>>()?,
     })
 }

@@ -4,15 +4,14 @@
 //! invalid (exit code 97); smaller doubts stand beside the numbers (METHOD M3, M6, M7, M20).
 
 use results::LatencyHistogram;
-use results::run::{BlockResult, Run, Severity, Trial, Warning};
-use scenarios::{Lane, Moment};
+use results::run::{Run, STRESS, Severity, Trial, Warning};
+use scenarios::{ClientStack, Lane, Moment};
 
 /// Share of the reported p99 above which a lag is doubtful, and above which it is invalid.
 const LAG_DOUBT: f64 = 0.10;
 const LAG_INVALID: f64 = 0.30;
 
-/// Share of a core above which a side is under stress, and above which the generator is saturated.
-const STRESS: f64 = 0.60;
+/// Share of a core above which the generator is saturated.
 const SATURATED: f64 = 0.95;
 
 /// The doubts about one trial.
@@ -35,33 +34,21 @@ pub fn across(run: &Run) -> Vec<Warning> {
     run.scenario.lanes.iter().flat_map(of_lane).chain(bodies(run)).collect()
 }
 
-/// The largest share of a core that either side used while publishing, of all repetitions.
+/// The largest share of a core that either side used while publishing, of all repetitions, and
+/// whether what it used was read too early.
 fn load(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
-    let most = |cpu_ns: fn(&BlockResult) -> u64| {
-        let share = |trial: &&Trial| {
-            let sum = |of: fn(&BlockResult) -> u64| trial.blocks.iter().map(of).sum::<u64>();
-            ratio(sum(cpu_ns), sum(|block| block.span_ns))
-        };
-        trials.iter().map(share).fold(0.0, f64::max)
-    };
-    let (server, client) = (most(|block| block.server_cpu_ns), most(|block| block.client_cpu_ns));
+    let most = |side: usize| trials.iter().map(|trial| trial.load()[side]).fold(0.0, f64::max);
+    let (server, client) = (most(0), most(1));
     let percent = |share: f64| format!("used {:.0} % of a core while publishing", share * 100.0);
+    let blocks = || trials.iter().flat_map(|trial| &trial.blocks);
+    let undrained = blocks().filter(|block| block.undrained).count();
+    let hides_lag = lane.client != ClientStack::Lean && !trials.is_empty();
     let rules = [
-        (
-            client > SATURATED,
-            Severity::Invalid,
-            format!("the generator is saturated: it {}; lower `rate` or `subscribers`", percent(client)),
-        ),
-        (
-            client > STRESS,
-            Severity::Doubt,
-            format!("stress: the generator {} (above 60 %), no equivalence is claimed", percent(client)),
-        ),
-        (
-            server > STRESS,
-            Severity::Doubt,
-            format!("stress: the server {} (above 60 %), no equivalence is claimed", percent(server)),
-        ),
+        (client > SATURATED, Severity::Invalid, format!("the generator is saturated: it {}; lower `rate` or `subscribers`", percent(client))),
+        (client > STRESS, Severity::Doubt, format!("stress: the generator {} (above 60 %), no equivalence is claimed", percent(client))),
+        (server > STRESS, Severity::Doubt, format!("stress: the server {} (above 60 %), no equivalence is claimed", percent(server))),
+        (undrained > 0, Severity::Doubt, format!("{undrained} of {} blocks had not drained when their gap ended, their CPU is left out; lower `rate` or `subscribers`, or lengthen `gap`", blocks().count())),
+        (hides_lag, Severity::Note, "this client hides when the kernel received: the generator's own lag is part of its latency, unseen".to_owned()),
     ];
     let told = rules.into_iter().filter(|rule| rule.0);
     told.map(|(_, severity, text)| Warning { severity, lane: Some(lane), repetition: None, text }).collect()

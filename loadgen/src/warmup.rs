@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use anyhow::Result;
 use scenarios::Plan;
-use scenarios::plan::SLICE_NS;
 
 use crate::lane::LaneProcesses;
 use crate::pace;
@@ -41,6 +40,9 @@ pub fn run(plan: &Plan, lanes: &mut [LaneProcesses], subscribers: u64, stop: &At
         stretch(plan, lanes, subscribers, &mut warmed.next_seq, stop, &mut costs)?;
         warmed.steady = is_steady(&in_order(&costs));
     }
+    // The lanes' measured events must be the same ones, however the slices fell on them.
+    let next = warmed.next_seq.iter().copied().max().unwrap_or(1);
+    warmed.next_seq.fill(next);
     Ok(warmed)
 }
 
@@ -56,13 +58,14 @@ fn stretch(
     let blocks = plan.warmup(plan.scenario.warmup.0, next_seq);
     let schedules: Vec<_> = (0..lanes.len()).map(|lane| plan.schedule(&blocks, lane)).collect();
     let start = pace::begin(lanes, &schedules)?;
-    let walked = pace::walk(lanes, &blocks, start, 0, stop, |_, _| Ok(()))?;
+    let walked = pace::walk(lanes, &blocks, start, 0, stop, |_, _| Ok(true))?;
     for (block, cost) in blocks.iter().zip(&walked) {
         let nanos = cost.server.cpu_ns + cost.client.cpu_ns;
         costs[block.lane].push(ratio(nanos, block.events * subscribers));
     }
     for ((lane, schedule), next) in lanes.iter_mut().zip(&schedules).zip(next_seq) {
-        let patience = Duration::from_nanos(blocks.len() as u64 * SLICE_NS) + crate::worker::PATIENCE;
+        let planned = blocks.last().map_or(0, scenarios::Block::end_ns);
+        let patience = Duration::from_nanos(planned) + crate::worker::PATIENCE;
         let measured = lane.collect(schedule, patience, Duration::from_secs(2))?;
         *next += measured.ran.iter().map(|ran| ran.lag_ns.len() as u64).max().unwrap_or(0);
     }

@@ -17,8 +17,7 @@ pub fn measured(run: &Run) -> String {
     let scenario = &run.scenario;
     let names: Vec<String> = lanes(run).iter().map(ToString::to_string).collect();
     format!(
-        "{}: {} subscribers per lane, {} events/s of {}, on {} ({} of {} repetitions, {} of publishing per \
-         lane each).",
+        "{}: {} subscribers per lane, {} events/s of {}, on {} ({} of {} repetitions, each publishing {}).",
         run.name,
         number(scenario.subscribers.0 as f64),
         number(scenario.rate),
@@ -26,8 +25,23 @@ pub fn measured(run: &Run) -> String {
         if names.is_empty() { "no lane yet".to_owned() } else { names.join(", ") },
         repetitions(run),
         scenario.repetitions,
-        scenario.duration,
+        publishing(run),
     )
+}
+
+/// How long each lane published in a repetition.
+fn publishing(run: &Run) -> String {
+    let of = |lane: &Lane| {
+        let spans =
+            run.trials_of(*lane).map(|trial| trial.blocks.iter().map(|block| block.span_ns).sum::<u64>());
+        spans.max().map(|nanos| format!("{:.1} s", nanos as f64 / 1e9))
+    };
+    let all: Vec<(Lane, String)> =
+        lanes(run).into_iter().filter_map(|lane| Some((lane, of(&lane)?))).collect();
+    let Some((_, first)) = all.first() else { return format!("{} per lane", run.scenario.duration) };
+    let others =
+        all.iter().filter(|(_, time)| time != first).map(|(lane, time)| format!(", {time} on {lane}"));
+    format!("{first} per lane{}", others.collect::<String>())
 }
 
 /// How far to trust the run: a word and a sentence.

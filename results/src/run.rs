@@ -118,6 +118,19 @@ pub struct Trial {
     pub failures: BTreeMap<String, u64>,
 }
 
+/// Share of a core above which a side is under stress: no equivalence is claimed (METHOD M20).
+pub const STRESS: f64 = 0.60;
+
+impl Trial {
+    /// Share of a core that the server and the generator used while publishing.
+    #[must_use]
+    pub fn load(&self) -> [f64; 2] {
+        let sum = |of: fn(&BlockResult) -> u64| self.blocks.iter().map(of).sum::<u64>() as f64;
+        let span = sum(|block| block.span_ns).max(1.0);
+        [sum(|block| block.server_cpu_ns) / span, sum(|block| block.client_cpu_ns) / span]
+    }
+}
+
 /// Deliveries counted by what became of them: expected = delivered + lost + corrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ledger {
@@ -193,6 +206,9 @@ pub struct BlockResult {
     pub steal_ns: u64,
     /// Time in which some task waited for a CPU (PSI `cpu some`), ns; 0 where the kernel tells none.
     pub cpu_pressure_ns: u64,
+    /// Whether deliveries were still outstanding when its CPU was read: that CPU is incomplete, and
+    /// no figure is made from it.
+    pub undrained: bool,
     /// The time line, one entry a second (or the whole block if it is shorter).
     pub slices: Vec<Slice>,
 }

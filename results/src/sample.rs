@@ -136,6 +136,7 @@ fn block(round: u64, start_ns: u64, held: &LatencyHistogram, cpu_us: [f64; 2]) -
         max_ns: held.max().unwrap(),
     };
     BlockResult {
+        undrained: false,
         round,
         start_ns,
         span_ns: BLOCK_NS,

@@ -4,9 +4,9 @@
 
 use scenarios::{Lane, ServerStack, Transport};
 
-use crate::metric::{self, Metric, Rank, Source};
-use crate::run::{Run, Severity, Trial};
-use crate::stats::{Effect, Interval, Pool, Steps, holm, median, median_interval, paired_effect};
+use crate::metric::{self, Metric, Rank, Source, Tier};
+use crate::run::{Run, STRESS, Severity, Trial};
+use crate::stats::{Effect, Interval, Judgement, Pool, Steps, holm, median, median_interval, paired_effect};
 use crate::value::Value;
 
 /// How far a run may be trusted.
@@ -157,7 +157,13 @@ fn is_reference(lane: Lane) -> bool {
     wanted && lane == lane.base() && lane.server == ServerStack::Tuned
 }
 
-/// The headline metrics of all lanes against one, after Holm.
+/// Whether a side of this lane was so busy that no equivalence may be claimed (METHOD M20).
+fn is_stressed(run: &Run, lane: Lane) -> bool {
+    run.trials_of(lane).any(|trial| trial.load().iter().any(|share| *share > STRESS))
+}
+
+/// The headline metrics of all lanes against one, after Holm. Under stress nothing that is noisy is
+/// called the same.
 #[must_use]
 pub fn compare(run: &Run, lanes: &[Lane], reference: Lane) -> Comparison {
     let lanes: Vec<Lane> = lanes.iter().copied().filter(|lane| *lane != reference).collect();
@@ -166,8 +172,14 @@ pub fn compare(run: &Run, lanes: &[Lane], reference: Lane) -> Comparison {
         .iter()
         .map(|lane| headline().map(|metric| paired_effect(run, metric, *lane, reference)).collect())
         .collect();
-    for column in &mut columns {
+    for (column, lane) in columns.iter_mut().zip(&lanes) {
         holm(&mut column.iter_mut().flatten().collect::<Vec<_>>());
+        if is_stressed(run, *lane) || is_stressed(run, reference) {
+            let noisy = column.iter_mut().zip(headline()).filter(|(_, metric)| metric.tier == Tier::Noisy);
+            let same =
+                noisy.filter_map(|(effect, _)| effect.as_mut().filter(|e| e.judgement == Judgement::Same));
+            same.for_each(|effect| effect.judgement = Judgement::Inconclusive);
+        }
     }
     let rows = headline().enumerate().map(|(i, metric)| {
         let effects = columns.iter().map(|column| column[i].clone()).collect::<Vec<_>>();

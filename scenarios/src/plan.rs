@@ -2,14 +2,15 @@
 //!
 //! Publishing alternates between the lanes in seeded, balanced blocks, so that the machine's drift
 //! meets all lanes alike (METHOD M16); the timetable exists before anything starts (METHOD M1).
+#![expect(clippy::cast_precision_loss, reason = "counts and rates are bounded by the scenario's checks")]
 
 use crate::lane::Lane;
 use crate::scenario::Scenario;
 use crate::schedule::{Block, Schedule};
 use crate::seed::SplitMix;
 
-/// Length of a warm-up slice, ns.
-pub const SLICE_NS: u64 = 100_000_000;
+/// Length of a warm-up slice, s, as near as whole events allow.
+const SLICE_SECONDS: f64 = 0.1;
 
 /// A resolved scenario.
 #[derive(Clone, Debug)]
@@ -57,7 +58,9 @@ impl Plan {
     /// `first_seq`.
     #[must_use]
     pub fn warmup(&self, slices: u64, first_seq: &[u64]) -> Vec<Block> {
-        let events = events_in(self.scenario.rate, SLICE_NS);
+        // At the scenario's own rate: a slice holds whole events and lasts as long as they take.
+        let events = whole(self.scenario.rate * SLICE_SECONDS).max(1);
+        let span_ns = whole(events as f64 * 1e9 / self.scenario.rate);
         let lanes = self.lanes().len() as u64;
         let mut next = first_seq.to_vec();
         (0..slices)
@@ -65,37 +68,31 @@ impl Plan {
                 let lane = usize::try_from(slice % lanes).expect("few lanes");
                 let first_seq = next[lane];
                 next[lane] += events;
-                Block {
-                    lane,
-                    round: slice / lanes,
-                    start_ns: slice * SLICE_NS,
-                    span_ns: SLICE_NS,
-                    first_seq,
-                    events,
-                }
+                Block { lane, round: slice / lanes, start_ns: slice * span_ns, span_ns, first_seq, events }
             })
             .collect()
     }
 }
 
-/// Events in a stretch of `span_ns` at `rate` per second: rounded, at least one.
+/// Events of block `round`. What rounding takes from one block comes with another, so that the rate
+/// over all of them is the scenario's.
+fn events_of(scenario: &Scenario, round: u64) -> u64 {
+    let until = |blocks: u64| whole(scenario.rate * scenario.block.0.as_secs_f64() * blocks as f64);
+    until(round + 1) - until(round)
+}
+
+/// The nearest whole number.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "both are bounded by the scenario's checks"
+    reason = "bounded by the scenario's checks"
 )]
-fn events_in(rate: f64, span_ns: u64) -> u64 {
-    (rate * span_ns as f64 / 1e9).round().max(1.0) as u64
+fn whole(number: f64) -> u64 {
+    number.round() as u64
 }
 
 /// How many rounds of `rounds` a lane with this share takes part in.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "rounds are few"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rounds are few")]
 fn rounds_of(rounds: u64, share: f64) -> u64 {
     ((rounds as f64 * share).round() as u64).clamp(1, rounds)
 }
@@ -104,7 +101,6 @@ fn repetition(scenario: &Scenario, index: u64) -> Repetition {
     let mut draw = SplitMix::new(scenario.seed, 0x0B10_C000 ^ index);
     let span_ns = nanos(scenario.block.0);
     let rounds = rounds_of(nanos(scenario.duration.0) / span_ns, 1.0).max(1);
-    let events = events_in(scenario.rate, span_ns);
     let lanes = scenario.lanes.len();
     let mut next_seq = vec![0; lanes];
     let (mut start_ns, mut blocks, mut order): (u64, Vec<Block>, Vec<usize>) =
@@ -116,6 +112,7 @@ fn repetition(scenario: &Scenario, index: u64) -> Repetition {
         } else {
             order.reverse()
         }
+        let events = events_of(scenario, round);
         for &lane in order.iter().filter(|lane| takes_part(scenario, **lane, round, rounds)) {
             blocks.push(Block { lane, round, start_ns, span_ns, first_seq: next_seq[lane], events });
             next_seq[lane] += events;
@@ -170,6 +167,29 @@ mod tests {
             let mut mirrored = lanes(2 * pair + 1);
             mirrored.reverse();
             assert_eq!(lanes(2 * pair), mirrored);
+        }
+    }
+
+    #[test]
+    fn what_rounding_takes_from_a_block_comes_with_another() {
+        for rate in ["1.7", "2.4", "4", "33"] {
+            let plan = plan(&[("rate", rate), ("block", "600ms"), ("duration", "60s")]);
+            let events: u64 =
+                plan.repetitions[0].blocks.iter().filter(|b| b.lane == 0).map(|b| b.events).sum();
+            assert_eq!(events, whole(rate.parse::<f64>().unwrap() * 60.0), "rate {rate}");
+        }
+    }
+
+    #[test]
+    fn warm_up_keeps_the_rate() {
+        for rate in ["2", "25", "400"] {
+            let blocks = plan(&[("rate", rate)]).warmup(30, &[1, 1, 1]);
+            let events: u64 = blocks.iter().map(|b| b.events).sum();
+            let seconds = blocks.last().unwrap().end_ns() as f64 / 1e9;
+            assert!(
+                (events as f64 / seconds / rate.parse::<f64>().unwrap() - 1.0).abs() < 1e-6,
+                "rate {rate}"
+            );
         }
     }
 

@@ -188,7 +188,7 @@ impl Scenario {
         in_range("rate", self.rate, 0.01, 100_000.0)?;
         span("block", self.block, 500, 60_000)?;
         span("duration", self.duration, 500, 3_600_000)?;
-        span("gap", self.gap, 0, 10_000)?;
+        span("gap", self.gap, 50, 10_000)?;
         count("repetitions", self.repetitions, 1, 1_000)?;
         count("warmup", self.warmup, 0, 10_000)?;
         count("mss", self.mss, 0, 65_495)?;

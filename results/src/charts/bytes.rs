@@ -15,10 +15,15 @@ use crate::value::number;
 /// What a layer adds to an event.
 type Layer = (&'static str, usize, fn(&Bytes, &KernelCounts) -> u64);
 
-const DOWN: [Layer; 4] = [
+const DOWN: [Layer; 5] = [
     ("payload", 0, |bytes, _| bytes.payload),
     ("event framing", 4, |bytes, _| bytes.event_framing),
     ("HTTP/WebSocket framing", 1, |bytes, _| bytes.transport_framing + bytes.control),
+    (
+        "stream, not split by this client",
+        5,
+        |bytes, kernel| if bytes.down() == 0 { kernel.down_bytes } else { 0 },
+    ),
     ("TCP/IP headers", 2, |_, kernel| HEADER_BYTES * kernel.down_segments),
 ];
 

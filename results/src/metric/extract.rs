@@ -5,7 +5,7 @@
 use scenarios::Lane;
 
 use crate::latency::LatencyHistogram;
-use crate::run::{BlockResult, KernelCounts, MemoryPoint, Run, Trial};
+use crate::run::{BlockResult, Bytes, KernelCounts, MemoryPoint, Run, Trial};
 use crate::stats::slope;
 
 /// IPv4 and TCP header with timestamps, bytes a segment (METHOD M9).
@@ -57,8 +57,10 @@ fn total(trial: &Trial, field: fn(&BlockResult) -> u64) -> u64 {
     trial.blocks.iter().map(field).sum()
 }
 
+/// Over the blocks that had drained when their cost was read: of the others part is missing.
 fn per_delivery(trial: &Trial, field: fn(&BlockResult) -> u64) -> Option<f64> {
-    per(total(trial, field), total(trial, |block| block.deliveries))
+    let drained = || trial.blocks.iter().filter(|block| !block.undrained);
+    per(drained().map(field).sum(), drained().map(|block| block.deliveries).sum())
 }
 
 pub fn rate(_: &Run, trial: &Trial) -> Option<f64> {
@@ -72,7 +74,8 @@ macro_rules! per_delivery {
                 per_delivery(trial, |block| block.$field).map(|value| value / $scale)
             }
             pub fn $block(block: &BlockResult) -> Option<f64> {
-                per(block.$field, block.deliveries).map(|value| value / $scale)
+                let value = per(block.$field, block.deliveries).filter(|_| !block.undrained);
+                value.map(|value| value / $scale)
             }
         )*
     };
@@ -112,16 +115,21 @@ pub const fn kernel_memory(point: &MemoryPoint) -> u64 {
     point.slab_bytes
 }
 
+/// Bytes by layer; nothing where the client stack hides them.
+fn split(trial: &Trial) -> Option<&Bytes> {
+    (trial.bytes.down() > 0).then_some(&trial.bytes)
+}
+
 pub fn payload(_: &Run, trial: &Trial) -> Option<f64> {
-    per(trial.bytes.payload, arrived(trial))
+    per(split(trial)?.payload, arrived(trial))
 }
 
 pub fn event_framing(_: &Run, trial: &Trial) -> Option<f64> {
-    per(trial.bytes.event_framing, arrived(trial))
+    per(split(trial)?.event_framing, arrived(trial))
 }
 
 pub fn transport_framing(_: &Run, trial: &Trial) -> Option<f64> {
-    per(trial.bytes.transport_framing, arrived(trial))
+    per(split(trial)?.transport_framing, arrived(trial))
 }
 
 /// Bytes towards the client on a network, headers included.
