@@ -4,7 +4,7 @@
 
 use scenarios::{Lane, ServerStack, Transport};
 
-use crate::metric::{self, Metric, Rank, Source, Tier};
+use crate::metric::{self, Metric, Rank, Source};
 use crate::run::{Run, STRESS, Severity, Trial};
 use crate::stats::{Effect, Interval, Judgement, Pool, Steps, holm, median, median_interval, paired_effect};
 use crate::value::Value;
@@ -157,13 +157,18 @@ fn is_reference(lane: Lane) -> bool {
     wanted && lane == lane.base() && lane.server == ServerStack::Tuned
 }
 
+/// Latencies and CPU do; bytes, and the memory of idle connections, do not.
+fn depends_on_load(metric: &Metric) -> bool {
+    metric.block.is_some() || matches!(metric.source, Source::Quantile(..))
+}
+
 /// Whether a side of this lane was so busy that no equivalence may be claimed (METHOD M20).
 fn is_stressed(run: &Run, lane: Lane) -> bool {
     run.trials_of(lane).any(|trial| trial.load().iter().any(|share| *share > STRESS))
 }
 
-/// The headline metrics of all lanes against one, after Holm. Under stress nothing that is noisy is
-/// called the same.
+/// The headline metrics of all lanes against one, after Holm. Under stress nothing that depends on the
+/// load is called the same.
 #[must_use]
 pub fn compare(run: &Run, lanes: &[Lane], reference: Lane) -> Comparison {
     let lanes: Vec<Lane> = lanes.iter().copied().filter(|lane| *lane != reference).collect();
@@ -175,9 +180,9 @@ pub fn compare(run: &Run, lanes: &[Lane], reference: Lane) -> Comparison {
     for (column, lane) in columns.iter_mut().zip(&lanes) {
         holm(&mut column.iter_mut().flatten().collect::<Vec<_>>());
         if is_stressed(run, *lane) || is_stressed(run, reference) {
-            let noisy = column.iter_mut().zip(headline()).filter(|(_, metric)| metric.tier == Tier::Noisy);
+            let loaded = column.iter_mut().zip(headline()).filter(|(_, metric)| depends_on_load(metric));
             let same =
-                noisy.filter_map(|(effect, _)| effect.as_mut().filter(|e| e.judgement == Judgement::Same));
+                loaded.filter_map(|(effect, _)| effect.as_mut().filter(|e| e.judgement == Judgement::Same));
             same.for_each(|effect| effect.judgement = Judgement::Inconclusive);
         }
     }
@@ -194,7 +199,6 @@ mod tests {
     use super::*;
     use crate::run::Warning;
     use crate::sample;
-    use crate::stats::Judgement;
 
     #[test]
     fn a_summary_compares_with_both_references() {
@@ -228,5 +232,25 @@ mod tests {
         run.warnings.clear();
         (run.partial, run.trials) = (false, Vec::new());
         assert_eq!(standing(&run), Standing::Partial);
+    }
+
+    /// METHOD M20: a lane against its own copy is the same, until one side of it is under stress.
+    #[test]
+    fn under_stress_no_equivalence_is_claimed() {
+        let mut run = sample::with(&["ws-h1", "raw"], 5);
+        let (ws, raw) = (run.scenario.lanes[0], run.scenario.lanes[1]);
+        let copies: Vec<Trial> =
+            run.trials_of(ws).cloned().map(|trial| Trial { lane: raw, ..trial }).collect();
+        run.trials = run.trials_of(ws).cloned().chain(copies).collect();
+        let same = |run: &Run| -> Vec<&str> {
+            let rows = compare(run, &[ws, raw], ws).rows;
+            let same = |effects: &[Option<Effect>]| {
+                effects.iter().flatten().any(|effect| effect.judgement == Judgement::Same)
+            };
+            rows.iter().filter(|(_, effects)| same(effects)).map(|(metric, _)| metric.name).collect()
+        };
+        assert!(same(&run).contains(&"server CPU") && same(&run).contains(&"wire bytes down"));
+        run.trials[0].blocks.iter_mut().for_each(|block| block.client_cpu_ns = block.span_ns);
+        assert!(!same(&run).contains(&"server CPU") && same(&run).contains(&"wire bytes down"));
     }
 }

@@ -7,11 +7,15 @@ use std::collections::BTreeMap;
 
 use scenarios::Lane;
 
-use super::{Effect, Pool, Steps, index, resample};
+use super::{Effect, Judgement, Pool, Steps, index, resample};
 use crate::metric::extract::{levels, memory};
 use crate::metric::{Metric, Source};
 use crate::run::{Run, Trial};
 use crate::value::Value;
+
+/// Starts below which nothing is said about a pooled quantile: resampling two or three of them gives a
+/// handful of values, whose extremes are no 95 % interval.
+const FEWEST_STARTS: usize = 4;
 
 /// Share of pairs cut at each end before the mean.
 const TRIM: f64 = 0.1;
@@ -93,7 +97,11 @@ fn pooled_effect(metric: &Metric, a: &Pool, b: &Pool, q: f64) -> Option<Effect> 
         let log = a.quantile_of(sample, q).ln() - b.quantile_of(sample, q).ln();
         if log.is_nan() { 0.0 } else { log }
     });
-    Some(Effect::new(metric, log, draws, a.repetitions(), a.repetitions()))
+    let mut effect = Effect::new(metric, log, draws, a.repetitions(), a.repetitions());
+    if a.repetitions() < FEWEST_STARTS {
+        effect.judgement = Judgement::Inconclusive;
+    }
+    Some(effect)
 }
 
 /// Ratio of slopes; bootstrap over the steps of the memory phase, the same ones on both lanes.
