@@ -15,6 +15,7 @@ pub struct Progress {
     quiet: bool,
     began: Moment,
     planned: Duration,
+    subscribers: u64,
 }
 
 impl Progress {
@@ -26,7 +27,14 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(None, target);
         let style = ProgressStyle::with_template("{spinner} {wide_msg}").expect("the template is valid");
         bar.set_style(style);
-        Self { bar, live, quiet, began: Moment::now(), planned: planned(plan) }
+        Self {
+            bar,
+            live,
+            quiet,
+            began: Moment::now(),
+            planned: planned(plan),
+            subscribers: plan.scenario.subscribers.0,
+        }
     }
 
     /// What happens now.
@@ -37,14 +45,14 @@ impl Progress {
         }
     }
 
-    /// A block was closed.
+    /// A block was closed, in which so many deliveries arrived a second.
     pub fn block(
         &self,
         lane: Lane,
         repetition: usize,
         done: usize,
         of: usize,
-        arrived: u64,
+        per_second: u64,
         p99_ns: Option<u64>,
     ) {
         if !self.live {
@@ -55,8 +63,9 @@ impl Progress {
         });
         let left = self.planned.saturating_sub(Moment::now().since(self.began)).as_secs();
         self.say(&format!(
-            "repetition {} · block {done} of {of} · {lane}: {arrived} deliveries, p99 so far {p99} · about {left} s left",
-            repetition + 1
+            "repetition {} · block {done} of {of} · {lane}: {} connected, {per_second} deliveries/s, p99 so far {p99} · about {left} s left",
+            repetition + 1,
+            self.subscribers
         ));
     }
 

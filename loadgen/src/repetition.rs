@@ -57,7 +57,7 @@ pub fn run(
     for lane in &mut lanes {
         before.push((lane.joined()?, lane.kernel()?));
     }
-    progress.say(&format!("warming up ({} slices at least)", plan.scenario.warmup));
+    progress.say("warming up");
     let warmed = warmup::run(plan, &mut lanes, subscribers, stop)?;
     if stop.load(Ordering::Relaxed) {
         return Ok(Repeated::default());
@@ -130,9 +130,11 @@ fn measure(
     let mut arrived_before = vec![0; lanes.len()];
     let costs = pace::walk(lanes, &blocks, start, gap_ns, stop, |lane, done| {
         let (arrived, p99_ns) = lane.arrivals(u64::MAX, Moment::now())?;
-        progress.block(lane.lane, index, done + 1, blocks.len(), arrived, p99_ns);
-        let before = std::mem::replace(&mut arrived_before[blocks[done].lane], arrived);
-        Ok(arrived - before >= blocks[done].events * plan.scenario.subscribers.0)
+        let block = &blocks[done];
+        let came = arrived - std::mem::replace(&mut arrived_before[block.lane], arrived);
+        let per_second = came * 1_000_000_000 / block.span_ns;
+        progress.block(lane.lane, index, done + 1, blocks.len(), per_second, p99_ns);
+        Ok(came >= block.events * plan.scenario.subscribers.0)
     })?;
     let complete = costs.len() == blocks.len();
     let (mut trials, mut sockets) = (Vec::new(), BTreeMap::new());
