@@ -17,12 +17,14 @@ use std::time::Duration;
 
 use loadgen::desk::{self, Station};
 use loadgen::expect::{Expected, name_on_wire};
+use loadgen::failure::Failure;
 use loadgen::lanes::chunked::Chunked;
+use loadgen::lanes::crowd::Crowd;
 use loadgen::lanes::decoder::{Decoder, Wire};
 use loadgen::lanes::raw::Raw;
 use loadgen::lanes::sse::{Body, Sse};
 use loadgen::lanes::ws::Ws;
-use loadgen::lanes::{Arrival, READ_BUFFER, Sink as _, Subscriber, Target};
+use loadgen::lanes::{Arrival, Counts, READ_BUFFER, Sink, Subscriber, Target};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::unistd::gettid;
 use scenarios::{Arrivals, Block, Event, Lane, Moment, Payload, Scenario, Schedule, Transport};
@@ -221,6 +223,7 @@ fn expect_events(scenario: &Scenario) {
     desk::at(|desk| {
         desk.admit(CONNECTIONS);
         desk.arm(expected, name_on_wire(scenario));
+        (0..CONNECTIONS).for_each(|index| desk.opened(index, None, None));
     });
 }
 
@@ -237,26 +240,43 @@ fn bare_stream(address: SocketAddr, lane: Lane) -> TcpStream {
     stream
 }
 
-/// The fleet's own path: decoders, desk, recorder.
+/// The fleet's own path: crowd, decoders, desk, recorder.
 fn read_lean(address: SocketAddr, lane: Lane, scenario: &Arc<Scenario>, received: &Arc<AtomicU64>) {
     expect_events(scenario);
     servers::host::runtime().expect("a runtime").block_on(async {
         let target = Target { lane, address, source: None, scenario: Arc::clone(scenario) };
+        let crowd = Crowd::start().expect("an epoll");
         for index in 0..CONNECTIONS {
-            let mut subscriber = Subscriber::connect(&target).await.expect("the server answers");
-            let received = Arc::clone(received);
-            tokio::spawn(async move {
-                let count = |subscriber: &Subscriber| subscriber.counts().map_or(0, |c| c.received());
-                let mut before = count(&subscriber);
-                let mut station = Station(index);
-                while subscriber.next(&mut station).await.is_ok() {
-                    desk::at(|desk| desk.counted(index, subscriber.counts()));
-                    let now = count(&subscriber);
-                    received.fetch_add(now - before, Ordering::Release);
-                    before = now;
-                }
-            });
+            let subscriber = Subscriber::connect(&target).await.expect("the server answers");
+            let before = subscriber.counts().expect("a lean client counts").received();
+            let station = Counting { station: Station(index), before, received: Arc::clone(received) };
+            subscriber.attend(station, &crowd).await;
         }
+        crowd.bell().hush();
         std::future::pending::<()>().await;
     });
+}
+
+/// A fleet's station that also tells the writer what has come.
+struct Counting {
+    station: Station,
+    before: u64,
+    received: Arc<AtomicU64>,
+}
+
+impl Sink for Counting {
+    fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
+        self.station.event(event, arrival);
+    }
+
+    fn counted(&mut self, counts: Option<Counts>) {
+        let now = counts.expect("a lean client counts").received();
+        self.received.fetch_add(now - self.before, Ordering::Release);
+        self.before = now;
+        self.station.counted(counts);
+    }
+
+    fn over(&mut self, failure: &Failure) {
+        self.station.over(failure);
+    }
 }

@@ -112,11 +112,6 @@ impl Desk {
         }
     }
 
-    /// Bytes a subscriber has received by now.
-    pub fn counted(&mut self, index: usize, counts: Option<Counts>) {
-        self.seats[index].counts = counts;
-    }
-
     fn no_longer_waits(&mut self, index: usize) {
         self.seats[index].greeted = true;
         self.waiting -= 1;
@@ -234,5 +229,14 @@ impl Sink for Station {
     #[inline]
     fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
         at(|desk| desk.arrived(self.0, event, arrival));
+    }
+
+    #[inline]
+    fn counted(&mut self, counts: Option<Counts>) {
+        at(|desk| desk.seats[self.0].counts = counts);
+    }
+
+    fn over(&mut self, failure: &Failure) {
+        at(|desk| desk.failed(self.0, true, failure));
     }
 }

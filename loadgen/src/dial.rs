@@ -6,7 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsFd as _;
+use std::os::fd::AsFd;
 
 use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use results::run::Sockets;
@@ -44,7 +44,7 @@ fn prepare(address: SocketAddr, source: Option<IpAddr>, scenario: &Scenario) -> 
 ///
 /// # Errors
 /// The kernel does not tell.
-pub fn facts(stream: &TcpStream, read_buffer: usize) -> io::Result<Sockets> {
+pub fn facts(stream: &impl AsFd, read_buffer: usize) -> io::Result<Sockets> {
     let socket = SockRef::from(stream);
     let congestion = socket.tcp_congestion()?;
     let name = congestion.split(|byte| *byte == 0).next().unwrap_or_default();

@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::contract::{FleetCommand, FleetOrder, FleetReply};
 use crate::desk::{self, Station};
 use crate::expect::{Expected, name_on_wire};
+use crate::lanes::crowd::{Bell, Crowd};
 use crate::lanes::{Subscriber, Target};
 
 /// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
@@ -36,11 +37,12 @@ pub fn run() -> Result<()> {
 
 /// Commands as they come in. The end of stdin ends the process at once, whatever it waits for, so
 /// that no orphan outlives the process that started it.
-fn commands() -> mpsc::UnboundedReceiver<Result<FleetCommand, String>> {
+fn commands(bell: Bell) -> mpsc::UnboundedReceiver<Result<FleetCommand, String>> {
     let (send, receive) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
             let command = serde_json::from_str(&line).map_err(|err| format!("not a fleet command: {err}"));
+            bell.ring();
             if send.send(command).is_err() {
                 return;
             }
@@ -67,15 +69,19 @@ fn replies() -> mpsc::UnboundedSender<FleetReply> {
 }
 
 async fn serve(order: FleetOrder) -> Result<()> {
-    let (mut commands, replies) = (commands(), replies());
-    let fleet = Fleet::new(order);
+    let fleet = Fleet::new(order)?;
+    let bell = fleet.crowd.bell();
+    let (mut commands, replies) = (commands(bell.clone()), replies());
     let say = |reply| replies.send(reply).context("nobody reads this fleet's replies");
     say(FleetReply::Ready { pid: std::process::id() })?;
     while let Some(command) = commands.recv().await {
-        match command {
-            Err(text) => say(FleetReply::Failed { text })?,
-            Ok(command) => say(fleet.obey(command).await)?,
-        }
+        let reply = match command {
+            Err(text) => FleetReply::Failed { text },
+            Ok(command) => fleet.obey(command).await,
+        };
+        // Before the reply, for the next command comes after it.
+        bell.hush();
+        say(reply)?;
     }
     Ok(())
 }
@@ -84,13 +90,15 @@ struct Fleet {
     target: Target,
     order: FleetOrder,
     handshakes: Arc<Semaphore>,
+    crowd: Arc<Crowd<Station>>,
 }
 
 impl Fleet {
-    fn new(order: FleetOrder) -> Self {
+    fn new(order: FleetOrder) -> Result<Self> {
         let scenario = Arc::new(order.scenario.clone());
         let target = Target { lane: order.lane, address: order.address, source: None, scenario };
-        Self { target, order, handshakes: Arc::new(Semaphore::new(HANDSHAKES)) }
+        let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
+        Ok(Self { target, order, handshakes: Arc::new(Semaphore::new(HANDSHAKES)), crowd })
     }
 
     async fn obey(&self, command: FleetCommand) -> FleetReply {
@@ -121,7 +129,13 @@ impl Fleet {
         for index in first..first + count {
             let every = self.order.sample_every;
             let sample = every > 0 && index.is_multiple_of(every);
-            tokio::spawn(subscribe(index, sample, self.target.clone(), Arc::clone(&self.handshakes)));
+            tokio::spawn(subscribe(
+                index,
+                sample,
+                self.target.clone(),
+                Arc::clone(&self.handshakes),
+                Arc::clone(&self.crowd),
+            ));
         }
         let woken = desk::at(|desk| desk.woken());
         while desk::at(|desk| desk.waiting()) > 0 {
@@ -139,7 +153,13 @@ impl Fleet {
 }
 
 /// One subscriber, from its first packet to the end of its stream.
-async fn subscribe(index: usize, sample: bool, target: Target, handshakes: Arc<Semaphore>) {
+async fn subscribe(
+    index: usize,
+    sample: bool,
+    target: Target,
+    handshakes: Arc<Semaphore>,
+    crowd: Arc<Crowd<Station>>,
+) {
     let turn = handshakes.acquire_owned().await.expect("the semaphore is never closed");
     desk::at(|desk| desk.begins(index));
     let mut subscriber = match Subscriber::connect(&target).await {
@@ -155,12 +175,5 @@ async fn subscribe(index: usize, sample: bool, target: Target, handshakes: Arc<S
     {
         desk::at(|desk| desk.sampled(index, port));
     }
-    let mut station = Station(index);
-    loop {
-        let next = subscriber.next(&mut station).await;
-        desk::at(|desk| desk.counted(index, subscriber.counts()));
-        if let Err(failure) = next {
-            return desk::at(|desk| desk.failed(index, true, &failure));
-        }
-    }
+    subscriber.attend(Station(index), &crowd).await;
 }

@@ -1,21 +1,18 @@
 //! The lean client: a bare socket, one scratch buffer a thread, and a decoder without I/O.
 //!
 //! Per subscriber it holds a socket, a decoder and no buffer; per delivery it costs one read, one
-//! look at the clock and the decoding.
+//! look at the clock and the decoding. Who waits for its socket is `crowd.rs`.
 
-use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::io::{self, Write as _};
+use std::net::TcpStream;
 
 use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
-use tokio::io::{AsyncWrite as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncWriteExt as _, Interest};
 
 use super::decoder::Decoder;
 use super::handshake::Handshake;
-use super::scratch::{Stamp, poll_read};
-use super::{Arrival, Counts, Sink, Target};
+use super::scratch::{self, Stamp};
+use super::{Arrival, Counts, READ_BUFFER, Sink, Target};
 use crate::dial::dial;
 use crate::failure::Failure;
 
@@ -43,20 +40,19 @@ impl Lean {
         stream.write_all(&request).await?;
         let mut received = Vec::new();
         loop {
-            let (length, stamp) = poll_fn(|context| {
-                poll_read(&mut stream, false, context, |bytes, stamp| {
-                    received.extend_from_slice(bytes);
-                    (bytes.len(), stamp)
+            let stamp = stream
+                .async_io(Interest::READABLE, || {
+                    scratch::read(&stream, false, |bytes, stamp| {
+                        received.extend_from_slice(bytes);
+                        (!bytes.is_empty()).then_some(stamp)
+                    })
                 })
-            })
-            .await?;
-            if length == 0 {
-                return Err(Failure::Protocol("the server closed before it answered".into()));
-            }
+                .await?
+                .ok_or_else(|| Failure::Protocol("the server closed before it answered".into()))?;
             let Some((head, wire)) = handshake.accept(&received, &target.scenario)? else { continue };
             let early = received.split_off(head);
             return Ok(Self {
-                stream,
+                stream: stream.into_std()?,
                 decoder: Decoder::new(wire, head as u64),
                 early: (!early.is_empty()).then(|| Box::new((early, stamp))),
                 stamped: false,
@@ -66,24 +62,33 @@ impl Lean {
         }
     }
 
-    /// Awaits one read and gives `sink` the events that it completes.
+    /// Gives `sink` the events behind the handshake, then those of what the socket has: one read, and
+    /// another only after one that filled the buffer, or when the peer is `over`. A read that does
+    /// not fill the buffer emptied the socket, and asking the kernel again would be half of the cost
+    /// of a delivery.
     ///
     /// # Errors
     /// [`Failure::Ended`] at the end of the stream; else what broke it.
-    pub async fn next(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
+    pub fn serve(&mut self, sink: &mut impl Sink, over: bool) -> Result<(), Failure> {
         if let Some(early) = self.early.take() {
-            return feed(&mut self.decoder, &early.0, early.1, sink);
+            feed(&mut self.decoder, &early.0, early.1, sink)?;
         }
-        poll_fn(|context| {
-            self.flush(context)?;
-            let Self { stream, decoder, stamped, .. } = self;
-            let fed = ready!(poll_read(stream, *stamped, context, |bytes, stamp| {
-                if bytes.is_empty() { Err(Failure::Ended) } else { feed(decoder, bytes, stamp, sink) }
-            }))?;
-            let flushed = self.flush(context);
-            Poll::Ready(fed.and(flushed))
-        })
-        .await
+        self.flush()?;
+        let Self { stream, decoder, stamped, .. } = self;
+        let fed = loop {
+            let taken = scratch::read(stream, *stamped, |bytes, stamp| match bytes.len() {
+                0 => (Err(Failure::Ended), false),
+                length => (feed(decoder, bytes, stamp, sink), over || length == READ_BUFFER),
+            });
+            match taken {
+                Ok((Ok(()), true)) => {}
+                Ok((fed, _)) => break fed,
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => break Ok(()),
+                Err(err) => break Err(err.into()),
+            }
+        };
+        let flushed = self.flush();
+        fed.and(flushed)
     }
 
     /// Turns on the kernel's receive stamps.
@@ -112,12 +117,12 @@ impl Lean {
     }
 
     /// Sends what waits to be sent, as far as the socket takes it.
-    fn flush(&mut self, context: &mut Context<'_>) -> Result<(), Failure> {
+    fn flush(&mut self) -> Result<(), Failure> {
         let Some(outbox) = self.decoder.outbox() else { return Ok(()) };
         while !outbox.is_empty() {
-            match Pin::new(&mut self.stream).poll_write(context, outbox) {
-                Poll::Pending => break,
-                Poll::Ready(written) => {
+            match self.stream.write(outbox) {
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => break,
+                written => {
                     let written = written?;
                     outbox.drain(..written);
                     self.up += written as u64;

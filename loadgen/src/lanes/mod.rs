@@ -1,8 +1,8 @@
 //! The client half of each transport, behind one seam: the fleet has one loop for every lane.
 //!
-//! Enum dispatch, so that nothing is boxed per event. The lean stack (`lean.rs` over the sans-IO
-//! decoders `sse.rs`, `ws.rs`, `raw.rs`) counts every byte it reads; the ecosystem's own stacks
-//! (`reqwest.rs`, `tungstenite.rs`) hide their bytes, and then nothing is reported for them.
+//! Enum dispatch, so that nothing is boxed per event. The lean stack (`lean.rs`, read by `crowd.rs`, over
+//! the sans-IO decoders `sse.rs`, `ws.rs`, `raw.rs`) counts every byte it reads; the ecosystem's own
+//! stacks (`reqwest.rs`, `tungstenite.rs`) hide their bytes, and then nothing is reported for them.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,9 +11,12 @@ use std::sync::Arc;
 use results::run::Sockets;
 use scenarios::{ClientStack, Event, Lane, Moment, Scenario};
 
+use crate::dial::facts;
 use crate::failure::Failure;
+use crowd::Crowd;
 
 pub mod chunked;
+pub mod crowd;
 pub mod decoder;
 pub mod handshake;
 pub mod lean;
@@ -69,6 +72,10 @@ pub struct Arrival {
 pub trait Sink {
     /// One complete event.
     fn event(&mut self, event: &Event<'_>, arrival: Arrival);
+    /// After the events of a read: bytes by layer so far; `None` if the stack hides them.
+    fn counted(&mut self, counts: Option<Counts>);
+    /// Last: the stream is over, [`Failure::Ended`] if in good order.
+    fn over(&mut self, failure: &Failure);
 }
 
 /// Bytes of one connection by layer. Every byte received is in exactly one of `payload`,
@@ -127,17 +134,23 @@ impl Subscriber {
         })
     }
 
-    /// Awaits at least one read (lean) or one event (ecosystem) and gives `sink` every event that
-    /// is complete. Cancel-safe: what was read was delivered.
-    ///
-    /// # Errors
-    /// [`Failure::Ended`] at the end of the stream; else what broke it.
-    pub async fn next(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
-        match self {
-            Self::Lean(lean) => lean.next(sink).await,
-            Self::Reqwest(reqwest) => reqwest.next(sink).await,
-            Self::Tungstenite(tungstenite) => tungstenite.next(sink).await,
-        }
+    /// Gives `sink` every event until the stream is over: a lean stream is left to the crowd, any
+    /// other is read here to its end.
+    pub async fn attend<S: Sink + Send + 'static>(self, mut sink: S, crowd: &Crowd<S>) {
+        let failure = match self {
+            Self::Lean(lean) => return crowd.join(lean, sink),
+            Self::Reqwest(mut reqwest) => loop {
+                if let Err(failure) = reqwest.next(&mut sink).await {
+                    break failure;
+                }
+            },
+            Self::Tungstenite(mut tungstenite) => loop {
+                if let Err(failure) = tungstenite.next(&mut sink).await {
+                    break failure;
+                }
+            },
+        };
+        sink.over(&failure);
     }
 
     /// Turns on the kernel's receive stamps; false if the stack hides its socket.
@@ -163,12 +176,12 @@ impl Subscriber {
     /// The local port; `None` if the stack hides its socket.
     #[must_use]
     pub fn local_port(&self) -> Option<u16> {
-        let stream = match self {
-            Self::Lean(lean) => lean.stream(),
-            Self::Tungstenite(tungstenite) => tungstenite.stream(),
+        let address = match self {
+            Self::Lean(lean) => lean.stream().local_addr(),
+            Self::Tungstenite(tungstenite) => tungstenite.stream().local_addr(),
             Self::Reqwest(_) => return None,
         };
-        stream.local_addr().ok().map(|address| address.port())
+        address.ok().map(|address| address.port())
     }
 
     /// The socket's options as the kernel has them, and the size of the read buffer; `None` if the
@@ -177,11 +190,12 @@ impl Subscriber {
     /// # Errors
     /// The kernel does not tell.
     pub fn sockets(&self) -> io::Result<Option<Sockets>> {
-        let (stream, read_buffer) = match self {
-            Self::Lean(lean) => (lean.stream(), READ_BUFFER),
-            Self::Tungstenite(tungstenite) => (tungstenite.stream(), tungstenite.read_buffer()),
-            Self::Reqwest(_) => return Ok(None),
-        };
-        crate::dial::facts(stream, read_buffer).map(Some)
+        match self {
+            Self::Lean(lean) => facts(lean.stream(), READ_BUFFER).map(Some),
+            Self::Tungstenite(tungstenite) => {
+                facts(tungstenite.stream(), tungstenite.read_buffer()).map(Some)
+            }
+            Self::Reqwest(_) => Ok(None),
+        }
     }
 }

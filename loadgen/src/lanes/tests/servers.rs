@@ -6,10 +6,12 @@ use std::sync::Arc;
 use scenarios::{Event, Lane, Scenario};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Seen;
 use crate::failure::Failure;
+use crate::lanes::crowd::Crowd;
 use crate::lanes::{Arrival, Counts, Sink, Subscriber, Target};
 
 const SSE_HEAD: &str =
@@ -20,13 +22,35 @@ const WS_HEAD: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\
 const WS_EVENTS: &[u8] = b"\x81\x0a7\nquote\n{}\x89\x02hi\x81\x0b10\nquote\n{}\x88\x02\x03\xE8";
 const RAW_EVENTS: &[u8] = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x0b10\nquote\n{}";
 
-#[derive(Default)]
-struct Collect(Vec<(Seen, Arrival)>);
+/// What a subscriber's stream said, in order.
+enum Said {
+    Event(Seen, Arrival),
+    Counted(Option<Counts>),
+    Over(Failure),
+}
 
-impl Sink for Collect {
+impl Sink for UnboundedSender<Said> {
     fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
-        self.0.push((Seen::of(event, arrival.end_offset), arrival));
+        let _nobody_asks_any_more = self.send(Said::Event(Seen::of(event, arrival.end_offset), arrival));
     }
+
+    fn counted(&mut self, counts: Option<Counts>) {
+        let _nobody_asks_any_more = self.send(Said::Counted(counts));
+    }
+
+    fn over(&mut self, failure: &Failure) {
+        let _nobody_asks_any_more = self.send(Said::Over(failure.clone()));
+    }
+}
+
+/// Attends to a subscriber in a spawned task, as the fleet does (so its future is `Send`).
+async fn listen(target: &Target, sampled: bool) -> Result<UnboundedReceiver<Said>, Failure> {
+    let mut subscriber = Subscriber::connect(target).await?;
+    assert!(!sampled || subscriber.sample().unwrap());
+    let (sink, said) = unbounded_channel();
+    let crowd = Crowd::start().unwrap();
+    tokio::spawn(async move { subscriber.attend(sink, &crowd).await });
+    Ok(said)
 }
 
 /// Accepts one connection, reads its request, says `parts` (`KEY` becomes the accept key), then closes
@@ -73,26 +97,24 @@ fn target(lane: &str, address: SocketAddr) -> Target {
     Target { lane: lane.parse::<Lane>().unwrap(), address, source: None, scenario }
 }
 
-/// Connects and reads to the end, in a spawned task as the fleet does (so its future is `Send`).
-async fn session(lane: &'static str, sampled: bool, parts: &[&[u8]]) -> Result<Session, Failure> {
+/// Connects and reads to the end.
+async fn session(lane: &'static str, parts: &[&[u8]]) -> Result<Session, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = target(lane, listener.local_addr().unwrap());
     let parts = parts.iter().map(|part| part.to_vec()).collect();
     let server = tokio::spawn(serve(listener, lane != "raw", parts));
-    let client = tokio::spawn(async move {
-        let mut subscriber = Subscriber::connect(&target).await?;
-        assert!(!sampled || subscriber.sample().unwrap());
-        let mut sink = Collect::default();
-        let end = loop {
-            if let Err(end) = subscriber.next(&mut sink).await {
-                break end;
-            }
-        };
-        Ok::<_, Failure>((sink.0, subscriber.counts(), end))
-    });
-    let (seen, counts, end) = client.await.unwrap()?;
+    let mut said = listen(&target, false).await?;
+    let (mut seen, mut counts, mut end) = (Vec::new(), None, None);
+    while let Some(said) = said.recv().await {
+        assert_eq!(end, None, "nothing follows the end");
+        match said {
+            Said::Event(event, arrival) => seen.push((event, arrival)),
+            Said::Counted(now) => counts = now,
+            Said::Over(failure) => end = Some(failure),
+        }
+    }
     let (request, rest) = server.await.unwrap();
-    Ok(Session { seen, counts, end, request, rest })
+    Ok(Session { seen, counts, end: end.expect("every stream ends"), request, rest })
 }
 
 fn summary(session: &Session) -> Vec<(String, String, String)> {
@@ -118,7 +140,7 @@ async fn every_client_delivers_what_a_good_server_says() {
         ("raw", &raw),
     ] {
         for parts in [parts.to_vec(), vec![parts.concat().leak()]] {
-            let session = session(lane, false, &parts).await.unwrap();
+            let session = session(lane, &parts).await.unwrap();
             assert_eq!(summary(&session), expected, "{lane}");
             assert_eq!(session.end, Failure::Ended, "{lane}");
             let total: usize = parts.iter().map(|part| part.len()).sum();
@@ -136,7 +158,7 @@ async fn every_client_delivers_what_a_good_server_says() {
 /// RFC 9112 3 and WHATWG HTML 9.2.2 ("`Accept`/`text/event-stream`", cache mode "no-store").
 #[tokio::test]
 async fn golden_bytes_of_the_requests() {
-    let session_of = async |lane, head: &str| session(lane, false, &[head.as_bytes()]).await.unwrap().request;
+    let session_of = async |lane, head: &str| session(lane, &[head.as_bytes()]).await.unwrap().request;
     let sse = session_of("sse-h1", SSE_HEAD).await;
     let host = sse.lines().nth(1).unwrap().to_owned();
     assert!(host.starts_with("host: 127.0.0.1:"));
@@ -169,19 +191,19 @@ async fn sampled_connections_carry_the_kernels_stamp_and_offsets_are_the_sockets
         stream.write_all(b"\x00\x00\x00\x00").await.unwrap();
         while stream.write_all(RAW_EVENTS).await.is_ok() {}
     });
-    let mut subscriber = Subscriber::connect(&target).await.unwrap();
-    assert!(subscriber.sample().unwrap());
-    let mut sink = Collect::default();
+    let mut said = listen(&target, true).await.unwrap();
+    let mut arrivals = Vec::new();
     let stamp = loop {
-        subscriber.next(&mut sink).await.unwrap();
-        if let Some(stamp) = sink.0.iter().find_map(|(_, arrival)| arrival.kernel) {
+        let Some(Said::Event(_, arrival)) = said.recv().await else { continue };
+        arrivals.push(arrival);
+        if let Some(stamp) = arrival.kernel {
             break stamp;
         }
-        assert!(sink.0.len() < 10_000_000, "the kernel never stamped");
+        assert!(arrivals.len() < 10_000_000, "the kernel never stamped");
     };
     // 2020-09-13: a wall clock, not a monotonic one.
     assert!(stamp.0 > 1_600_000_000_000_000_000);
-    let offsets: Vec<u64> = sink.0.iter().take(4).map(|(_, arrival)| arrival.end_offset).collect();
+    let offsets: Vec<u64> = arrivals.iter().take(4).map(|arrival| arrival.end_offset).collect();
     assert_eq!(offsets, [18, 33, 47, 62]);
 }
 
@@ -228,7 +250,7 @@ async fn a_bad_answer_is_a_clear_failure() {
         ("ws-h1", endless, "longer than 16 KiB"),
     ];
     for (lane, answer, expected) in cases {
-        let failure = session(lane, false, &[&answer]).await.err().expect(expected).to_string();
+        let failure = session(lane, &[&answer]).await.err().expect(expected).to_string();
         assert!(failure.contains(expected), "{lane}: {failure}, expected {expected}");
     }
 }
@@ -238,7 +260,7 @@ async fn an_open_stream_that_breaks_keeps_what_came_before() {
     let sse: [&[u8]; 3] = [SSE_HEAD.as_bytes(), SSE_EVENTS.as_bytes(), b"not a chunk"];
     let ws: [&[u8]; 3] = [WS_HEAD.as_bytes(), &WS_EVENTS[..29], b"\xFF\xFF\xFF"];
     for (lane, parts) in [("sse-h1", sse), ("ws-h1", ws)] {
-        let session = session(lane, false, &parts).await.unwrap();
+        let session = session(lane, &parts).await.unwrap();
         assert_eq!((session.seen.len(), session.end.kind()), (2, "protocol"), "{lane}");
     }
 }
