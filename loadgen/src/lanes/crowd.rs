@@ -59,7 +59,7 @@ struct Member<S> {
 
 struct Hall<S> {
     epoll: Epoll,
-    members: Slab<Member<S>>,
+    members: Slab<Box<Member<S>>>,
     ready: Vec<EpollEvent>,
     /// Held, for a closed bell would be silent.
     _bell: Bell,
@@ -124,7 +124,7 @@ impl<S: Sink> Hall<S> {
         let edges = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let entry = self.members.vacant_entry();
         match self.epoll.add(member.lean.stream(), EpollEvent::new(edges, entry.key() as u64)) {
-            Ok(()) => drop(entry.insert(member)),
+            Ok(()) => drop(entry.insert(Box::new(member))),
             Err(errno) => member.sink.over(&io::Error::from(errno).into()),
         }
     }
