@@ -244,7 +244,7 @@ fn bare_stream(address: SocketAddr, lane: Lane) -> TcpStream {
 fn read_lean(address: SocketAddr, lane: Lane, scenario: &Arc<Scenario>, received: &Arc<AtomicU64>) {
     expect_events(scenario);
     servers::host::runtime().expect("a runtime").block_on(async {
-        let target = Target { lane, address, source: None, scenario: Arc::clone(scenario) };
+        let target = Target { lane, address, source: None, scenario: Arc::clone(scenario), tls: None };
         let crowd = Crowd::start().expect("an epoll");
         for index in 0..CONNECTIONS {
             let subscriber = Subscriber::connect(&target).await.expect("the server answers");

@@ -26,6 +26,8 @@ pub struct FleetOrder {
     pub payload: Payload,
     /// The server.
     pub address: SocketAddr,
+    /// The certificate to trust on a lane inside TLS, DER.
+    pub certificate: Option<Vec<u8>>,
     /// The core to pin the process to.
     pub core: Option<usize>,
     /// Sample every so many subscribers; 0 for none.

@@ -56,6 +56,7 @@ pub fn facts(stream: &impl AsFd, read_buffer: usize) -> io::Result<Sockets> {
         receive_buffer_bytes: socket.recv_buffer_size()? as u64,
         read_buffer_bytes: read_buffer as u64,
         backlog: 0,
+        tls: None,
     })
 }
 

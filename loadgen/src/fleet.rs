@@ -6,7 +6,7 @@
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use scenarios::{Moment, Schedule};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -14,7 +14,7 @@ use crate::contract::{FleetCommand, FleetOrder, FleetReply};
 use crate::desk::{self, Station};
 use crate::expect::{Expected, name_on_wire};
 use crate::lanes::crowd::{Bell, Crowd};
-use crate::lanes::{Subscriber, Target};
+use crate::lanes::{Subscriber, Target, tls};
 
 /// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
 const HANDSHAKES: usize = 64;
@@ -24,6 +24,7 @@ const HANDSHAKES: usize = 64;
 /// # Errors
 /// The order cannot be read, or the process cannot be set up.
 pub fn run() -> Result<()> {
+    servers::host::end_on_panic();
     let mut lines = std::io::stdin().lock().lines();
     let order =
         lines.next().context("a fleet reads its order from stdin")?.context("cannot read the order")?;
@@ -96,7 +97,9 @@ struct Fleet {
 impl Fleet {
     fn new(order: FleetOrder) -> Result<Self> {
         let scenario = Arc::new(order.scenario.clone());
-        let target = Target { lane: order.lane, address: order.address, source: None, scenario };
+        let tls = order.certificate.as_deref().map(|one| tls::trusting(one, order.lane.carrier)).transpose();
+        let tls = tls.map_err(|err| anyhow!("cannot trust the server: {err}"))?;
+        let target = Target { lane: order.lane, address: order.address, source: None, scenario, tls };
         let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
         Ok(Self { target, order, handshakes: Arc::new(Semaphore::new(HANDSHAKES)), crowd })
     }

@@ -304,12 +304,13 @@ impl Pair {
         };
         let mut host = Worker::start("host", format!("the server of lane {lane}"), &order)?;
         let reply = host.hear(PATIENCE)?;
-        let HostReply::Ready { address, .. } = reply else { bail!(unexpected(&host, &reply)) };
+        let HostReply::Ready { address, certificate, .. } = reply else { bail!(unexpected(&host, &reply)) };
         let order = FleetOrder {
             lane,
             scenario: scenario.clone(),
             payload: payload.clone(),
             address,
+            certificate,
             core: cores.client,
             sample_every: usize::try_from(share.div_ceil(SAMPLED)).context("too many subscribers")?,
         };
@@ -358,6 +359,8 @@ pub fn sum(a: Bytes, b: Bytes) -> Bytes {
         event_framing: a.event_framing + b.event_framing,
         transport_framing: a.transport_framing + b.transport_framing,
         control: a.control + b.control,
+        tls: a.tls + b.tls,
+        tls_records: a.tls_records + b.tls_records,
         up: a.up + b.up,
         connections: a.connections + b.connections,
         handshake_down: a.handshake_down + b.handshake_down,

@@ -90,13 +90,15 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
     found
 }
 
-/// Memory one connection of a lane may need: stock WebSocket ends hold a read buffer of 128 KiB.
+/// Memory one connection of a lane may need: stock WebSocket ends hold a read buffer of 128 KiB, the
+/// ends of TLS their keys and a record each.
 fn bytes_per_connection(lane: Lane) -> u64 {
-    let stock = [
-        lane.transport == Transport::Ws && lane.server == ServerStack::Axum,
-        lane.client == ClientStack::Tungstenite,
+    let more = [
+        (lane.transport == Transport::Ws && lane.server == ServerStack::Axum, 136 * 1024),
+        (lane.client == ClientStack::Tungstenite, 136 * 1024),
+        (lane.tls, 48 * 1024),
     ];
-    BYTES_PER_CONNECTION + stock.map(|held| if held { 136 * 1024 } else { 0 }).iter().sum::<u64>()
+    BYTES_PER_CONNECTION + more.map(|(held, bytes)| if held { bytes } else { 0 }).iter().sum::<u64>()
 }
 
 fn doubts(environment: &Environment) -> Vec<Warning> {

@@ -194,6 +194,7 @@ fn socket_rows(lane: &LaneProcesses, joined: &Joined, totals: &[Totals]) -> Vec<
             receive_buffer_bytes: facts.receive_buffer_bytes,
             read_buffer_bytes: facts.read_buffer_bytes,
             backlog: facts.backlog,
+            tls: None,
         };
         (format!("{} server", lane.lane), sockets)
     });

@@ -149,12 +149,18 @@ pub fn basis(run: &Run) -> String {
     let kernel_read = run.sockets.values().next();
     parts.push(kernel_read.map_or("MSS unknown".into(), |s| format!("MSS {}", s.mss)));
     parts.push(kernel_read.map_or_else(|| run.scenario.congestion.clone(), |s| s.congestion.clone()));
-    parts.extend(["TLS none".to_owned(), "loopback".to_owned()]);
+    parts.extend([inside_tls(run), "loopback".to_owned()]);
     let loss: u64 = run.trials.iter().map(|trial| trial.ledger.lost).sum();
     if loss > 0 {
         parts.push(format!("{} deliveries lost", number(loss as f64)));
     }
     format!("{}.", parts.join("; "))
+}
+
+/// Which lanes ran inside TLS.
+fn inside_tls(run: &Run) -> String {
+    let secured: Vec<String> = lanes(run).iter().filter(|lane| lane.tls).map(ToString::to_string).collect();
+    if secured.is_empty() { "TLS none".into() } else { format!("TLS 1.3 on {}", secured.join(", ")) }
 }
 
 #[cfg(test)]

@@ -284,6 +284,10 @@ pub static ALL: &[Metric] = &[
         "HTTP chunk lines, WebSocket headers, or the raw lane's length prefix.",
     )
     .exact(),
+    trial("TLS framing", "B/event", x::tls, "Headers and tags of TLS records, and TLS's own messages.")
+        .exact(),
+    trial("TLS records", "/event", x::tls_records, "TLS 1.3 records received per event and subscriber.")
+        .rank(Rank::Detail),
     trial("wire bytes down", "B/event", x::wire_down, WIRE).rank(Rank::Headline),
     trial("wire bytes up", "B/event", x::wire_up, "The same towards the server: mostly acknowledgements.")
         .rank(Rank::Headline),

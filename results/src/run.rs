@@ -241,6 +241,12 @@ pub struct Bytes {
     pub transport_framing: u64,
     /// Anything else while connected (pings, comments).
     pub control: u64,
+    /// What TLS adds: record headers, tags, messages of its own.
+    #[serde(default)]
+    pub tls: u64,
+    /// TLS records received.
+    #[serde(default)]
+    pub tls_records: u64,
     /// Sent upward while connected.
     pub up: u64,
     /// Connections whose handshake is counted below.
@@ -255,7 +261,7 @@ impl Bytes {
     /// All that was received while connected.
     #[must_use]
     pub fn down(&self) -> u64 {
-        self.payload + self.event_framing + self.transport_framing + self.control
+        self.payload + self.event_framing + self.transport_framing + self.control + self.tls
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Tables and report are two ways of writing this one value.
 
-use scenarios::{Lane, ServerStack, Transport};
+use scenarios::{Lane, Transport};
 
 use crate::metric::{self, Metric, Rank, Source};
 use crate::run::{Run, STRESS, Severity, Trial};
@@ -148,13 +148,14 @@ impl Row {
     }
 }
 
-/// WebSocket and the bare yardstick on this project's own server and client.
+/// WebSocket and the bare yardstick on this project's own server and client; WebSocket with options
+/// too, so that lanes inside TLS have their own to be compared with.
 fn is_reference(lane: Lane) -> bool {
-    let wanted = match lane.transport {
-        Transport::Ws | Transport::Raw => true,
+    match lane.transport {
+        Transport::Ws => Lane { tls: false, ..lane } == lane.base(),
+        Transport::Raw => lane == lane.base(),
         Transport::Sse => false,
-    };
-    wanted && lane == lane.base() && lane.server == ServerStack::Tuned
+    }
 }
 
 /// Latencies and CPU do; bytes, and the memory of idle connections, do not.

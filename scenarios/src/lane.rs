@@ -1,4 +1,4 @@
-//! Lanes: the compared columns, and their one grammar `transport-carrier%server@client`.
+//! Lanes: the compared columns, and their one grammar `transport-carrier+option%server@client`.
 //!
 //! One name table per part serves parsing, printing, `loadgen list` and the nearest-name hint, so
 //! that a word in TOML is the word on the command line is the word in charts.
@@ -56,6 +56,8 @@ pub struct Lane {
     pub transport: Transport,
     /// What carries it.
     pub carrier: Carrier,
+    /// Whether TLS 1.3 lies between carrier and TCP.
+    pub tls: bool,
     /// Which server code path pushes.
     pub server: ServerStack,
     /// Which client code receives.
@@ -74,6 +76,9 @@ const BASES: [(&str, Transport, Carrier, &str); 3] = [
     ),
 ];
 
+/// `(suffix, TLS, about)`.
+const TLS: [(&str, bool, &str); 2] = [("", false, ""), ("+tls", true, "inside TLS 1.3 (rustls)")];
+
 /// `(suffix, stack, transports it can serve, about)`.
 const SERVERS: [(&str, ServerStack, &[Transport], &str); 2] = [
     ("", ServerStack::Tuned, &[Transport::Sse, Transport::Ws, Transport::Raw], ""),
@@ -85,14 +90,15 @@ const SERVERS: [(&str, ServerStack, &[Transport], &str); 2] = [
     ),
 ];
 
-/// `(suffix, stack, transports it can receive, about)`.
-const CLIENTS: [(&str, ClientStack, &[Transport], &str); 3] = [
-    ("", ClientStack::Lean, &[Transport::Sse, Transport::Ws, Transport::Raw], ""),
-    ("@reqwest", ClientStack::Reqwest, &[Transport::Sse], "client: reqwest + eventsource-stream"),
+/// `(suffix, stack, transports it can receive, whether through TLS, about)`.
+const CLIENTS: [(&str, ClientStack, &[Transport], bool, &str); 3] = [
+    ("", ClientStack::Lean, &[Transport::Sse, Transport::Ws, Transport::Raw], true, ""),
+    ("@reqwest", ClientStack::Reqwest, &[Transport::Sse], false, "client: reqwest + eventsource-stream"),
     (
         "@tungstenite",
         ClientStack::Tungstenite,
         &[Transport::Ws],
+        false,
         "client: tokio-tungstenite, default buffers",
     ),
 ];
@@ -103,10 +109,12 @@ impl Lane {
     pub fn all() -> Vec<Self> {
         let mut lanes: Vec<Self> = Vec::new();
         for (_, server, serves, _) in SERVERS {
-            for (_, client, receives, _) in CLIENTS {
-                for (_, transport, carrier, _) in BASES {
-                    if serves.contains(&transport) && receives.contains(&transport) {
-                        lanes.push(Self { transport, carrier, server, client });
+            for (_, client, receives, secure, _) in CLIENTS {
+                for (_, tls, _) in TLS.into_iter().filter(|row| secure || !row.1) {
+                    for (_, transport, carrier, _) in BASES {
+                        if serves.contains(&transport) && receives.contains(&transport) {
+                            lanes.push(Self { transport, carrier, tls, server, client });
+                        }
                     }
                 }
             }
@@ -118,24 +126,32 @@ impl Lane {
     #[must_use]
     pub fn about(self) -> String {
         let base = BASES.iter().find(|row| row.1 == self.transport).map_or("", |row| row.3);
+        let tls = TLS.iter().find(|row| row.1 == self.tls).map_or("", |row| row.2);
         let server = SERVERS.iter().find(|row| row.1 == self.server).map_or("", |row| row.3);
-        let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.3);
-        [base, server, client].iter().filter(|part| !part.is_empty()).copied().collect::<Vec<_>>().join("; ")
+        let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.4);
+        [base, tls, server, client]
+            .iter()
+            .filter(|part| !part.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 
-    /// The lane with this transport on the project's own server and client.
+    /// The lane with this transport and carrier on the project's own server and client, without any
+    /// option.
     #[must_use]
     pub fn base(self) -> Self {
-        Self { server: ServerStack::Tuned, client: ClientStack::Lean, ..self }
+        Self { tls: false, server: ServerStack::Tuned, client: ClientStack::Lean, ..self }
     }
 }
 
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base = BASES.iter().find(|row| row.1 == self.transport && row.2 == self.carrier);
+        let tls = TLS.iter().find(|row| row.1 == self.tls);
         let server = SERVERS.iter().find(|row| row.1 == self.server);
         let client = CLIENTS.iter().find(|row| row.1 == self.client);
-        for name in [base.map(|r| r.0), server.map(|r| r.0), client.map(|r| r.0)] {
+        for name in [base.map(|r| r.0), tls.map(|r| r.0), server.map(|r| r.0), client.map(|r| r.0)] {
             f.write_str(name.expect("every variant has its row"))?;
         }
         Ok(())
@@ -180,7 +196,7 @@ impl JsonSchema for Lane {
         "Lane".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "description": "transport-carrier%server@client, for example sse-h1@reqwest" })
+        schemars::json_schema!({ "type": "string", "description": "transport-carrier+option%server@client, for example ws-h1+tls or sse-h1@reqwest" })
     }
 }
 
@@ -201,10 +217,15 @@ mod tests {
                 "sse-h1",
                 "ws-h1",
                 "raw",
+                "sse-h1+tls",
+                "ws-h1+tls",
+                "raw+tls",
                 "sse-h1@reqwest",
                 "ws-h1@tungstenite",
                 "sse-h1%axum",
                 "ws-h1%axum",
+                "sse-h1+tls%axum",
+                "ws-h1+tls%axum",
                 "sse-h1%axum@reqwest",
                 "ws-h1%axum@tungstenite",
             ]

@@ -66,6 +66,8 @@ pub enum HostReply {
         address: SocketAddr,
         /// Options of the listener, read back from the kernel.
         sockets: SocketFacts,
+        /// The certificate to trust on a lane inside TLS, DER.
+        certificate: Option<Vec<u8>>,
     },
     /// The event was handed to the hub.
     Stepped {

@@ -20,6 +20,7 @@ use crate::hub::Hub;
 use crate::lanes::{Service, read_buffer_bytes};
 use crate::listen::listen;
 use crate::publisher::{self, Framed, Framer, Order, Signal};
+use crate::tls;
 use crate::wire::Meter;
 
 /// Serves one lane, as told on stdin, until told to exit. When stdin ends, the process does.
@@ -27,6 +28,7 @@ use crate::wire::Meter;
 /// # Errors
 /// What it cannot do; the parent is told the same as [`HostReply::Failed`].
 pub fn run() -> Result<()> {
+    end_on_panic();
     let mut line = String::new();
     std::io::stdin().read_line(&mut line).context("cannot read the order")?;
     if line.is_empty() {
@@ -64,6 +66,15 @@ pub fn runtime() -> Result<tokio::runtime::Runtime> {
         .context("cannot start the runtime")
 }
 
+/// Ends this process when any of it panics: a task that is gone would leave the parent waiting.
+pub fn end_on_panic() {
+    let print = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |what| {
+        print(what);
+        std::process::exit(101);
+    }));
+}
+
 /// Pins this process, which has no other threads yet, to one core.
 ///
 /// # Errors
@@ -80,15 +91,16 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
     let meter = Arc::new(Meter::default());
     let listening = listen(bind, &scenario, read_buffer_bytes(lane))?;
     let (address, sockets) = (listening.address, listening.facts.clone());
-    tokio::spawn(
-        listening.serve(Arc::clone(&meter), Service::of(lane, hub.clone(), &scenario, Limits::default())),
-    );
+    let service = Service::of(lane, hub.clone(), &scenario, Limits::default());
+    let secured = lane.tls.then(|| tls::secure(lane.carrier, address.ip())).transpose()?;
+    let certificate = secured.as_ref().map(|secured| secured.certificate.clone());
+    tokio::spawn(listening.serve(Arc::clone(&meter), service, secured));
     let (orders, told) = std::sync::mpsc::channel();
     let (signals, mut signalled) = unbounded_channel();
     publisher::start(Framer { lanes: vec![lane], scenario, payload }, told, signals)
         .context("cannot start the publisher")?;
     let mut commands = read_commands()?;
-    reply(replies, HostReply::Ready { pid: std::process::id(), address, sockets });
+    reply(replies, HostReply::Ready { pid: std::process::id(), address, sockets, certificate });
     let mut desk = Desk { hub, meter, orders, replies, ran: RanPhase::default(), running: false };
     loop {
         tokio::select! {

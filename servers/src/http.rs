@@ -27,11 +27,11 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::hub::{Hub, Subscription};
 use crate::lanes::ws;
-use crate::wire::{Meter, Metered};
+use crate::wire::Meter;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
 pub const HEAD_BYTES: usize = 8192;
@@ -202,22 +202,25 @@ pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
 }
 
 /// Serves a connection of this project's own lanes to its end.
-pub async fn serve_site(stream: Metered<TcpStream>, site: Arc<Site>) {
-    if let Some((stream, read, subscription)) = answer_requests(stream, site).await {
+pub async fn serve_site<S>(stream: S, meter: Arc<Meter>, site: Arc<Site>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    if let Some((stream, read, subscription)) = answer_requests(stream, &meter, site).await {
         tokio::spawn(ws::serve(stream, read, subscription));
     }
 }
 
 /// Answers requests until the connection ends, or leaves HTTP.
-async fn answer_requests(
-    stream: Metered<TcpStream>,
+async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    meter: &Meter,
     site: Arc<Site>,
-) -> Option<(Metered<TcpStream>, Vec<u8>, Subscription)> {
+) -> Option<(S, Vec<u8>, Subscription)> {
     let upgrading = Upgrading::default();
-    let meter = Arc::clone(stream.meter());
     let service = service_fn(|request: Request<Incoming>| -> Ready<Result<Response<Body>, Infallible>> {
         let response = site.answer(&request, &upgrading);
-        count_refusal(&meter, response.status());
+        count_refusal(meter, response.status());
         ready(Ok(response))
     });
     let mut connection = builder(site.limits).serve_connection(TokioIo::new(stream), service);
@@ -229,7 +232,7 @@ async fn answer_requests(
     })
     .await;
     if let Err(err) = ended {
-        count_error(&meter, &err);
+        count_error(meter, &err);
         return None;
     }
     let parts = connection.into_parts();
@@ -243,8 +246,10 @@ async fn answer_requests(
 }
 
 /// Serves a connection of a stock lane to its end.
-pub async fn serve_router(stream: Metered<TcpStream>, router: axum::Router, limits: Limits) {
-    let meter = Arc::clone(stream.meter());
+pub async fn serve_router<S>(stream: S, meter: Arc<Meter>, router: axum::Router, limits: Limits)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let service = TowerToHyperService::new(router);
     let connection = builder(limits).serve_connection(TokioIo::new(stream), service).with_upgrades();
     if let Err(err) = connection.await {

@@ -10,4 +10,5 @@ pub mod hub;
 pub mod lanes;
 pub mod listen;
 pub mod publisher;
+pub mod tls;
 pub mod wire;

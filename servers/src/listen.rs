@@ -1,4 +1,4 @@
-//! TCP listeners with every option set explicitly and read back from the kernel.
+//! TCP listeners with every option set explicitly and read back from the kernel, and TLS on them.
 //!
 //! The twins get the same options (METHOD M15); set on the listener, the kernel hands them to each
 //! connection it accepts, before its first segment leaves.
@@ -11,10 +11,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use scenarios::Scenario;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::contract::SocketFacts;
 use crate::lanes::Service;
+use crate::tls::Secured;
 use crate::wire::{Meter, Metered};
 
 /// Connections that may wait to be accepted; the kernel caps it at `net.core.somaxconn`.
@@ -110,14 +111,20 @@ fn effective_backlog() -> u32 {
 }
 
 impl Listening {
-    /// Accepts and serves connections for ever; what cannot be accepted is counted.
-    pub async fn serve(self, meter: Arc<Meter>, service: Service) {
+    /// Accepts and serves connections for ever, inside TLS if `secured`; what cannot be accepted is
+    /// counted.
+    pub async fn serve(self, meter: Arc<Meter>, service: Service, secured: Option<Secured>) {
         let read_buffer = usize::try_from(self.facts.read_buffer_bytes).expect("it was a usize");
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     meter.first_socket(|| facts(&SockRef::from(&stream), read_buffer).unwrap_or_default());
-                    service.spawn(Metered::new(stream, Arc::clone(&meter), peer.port()));
+                    let stream = Metered::new(stream, Arc::clone(&meter), peer.port());
+                    let (service, meter) = (service.clone(), Arc::clone(&meter));
+                    match secured.clone() {
+                        None => service.spawn(stream, meter),
+                        Some(secured) => drop(tokio::spawn(shake_hands(secured, stream, service, meter))),
+                    }
                 }
                 Err(err) => {
                     meter.refuse(&format!("accept: {err}"));
@@ -127,6 +134,15 @@ impl Listening {
                 }
             }
         }
+    }
+}
+
+/// The TLS handshake, in a task that ends with it: the connection's own task stays small.
+async fn shake_hands(secured: Secured, stream: Metered<TcpStream>, service: Service, meter: Arc<Meter>) {
+    match tokio::time::timeout(secured.patience, secured.acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => service.spawn(stream, meter),
+        Ok(Err(_)) => meter.refuse("TLS handshake"),
+        Err(_) => meter.refuse("slow TLS handshake"),
     }
 }
 

@@ -7,12 +7,13 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use scenarios::{Block, Lane, Moment, Scenario, Schedule};
+use scenarios::{Block, Carrier, Lane, Moment, Scenario, Schedule};
 use servers::http::{HEAD_BYTES, Limits, Site};
 use servers::hub::Hub;
 use servers::lanes::{Service, raw};
 use servers::listen::listen;
 use servers::publisher::{self, Framer, Order, Signal};
+use servers::tls::secure;
 use servers::wire::Meter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -26,13 +27,13 @@ const DRAIN: Duration = Duration::from_secs(2);
 const LANES: [&str; 3] = ["sse-h1", "ws-h1", "raw"];
 
 /// Serves until SIGINT or SIGTERM.
-pub fn run(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<String>) -> Result<()> {
+pub fn run(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<String>, tls: bool) -> Result<()> {
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(name, scenario, bind, origins))
+    runtime.block_on(serve(name, scenario, bind, origins, tls))
 }
 
 /// As many connections as the system allows; what it does not allow shows as refused connections.
@@ -43,14 +44,22 @@ fn raise_descriptor_limit() {
     }
 }
 
-async fn serve(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<String>) -> Result<()> {
+async fn serve(
+    name: &str,
+    scenario: &Scenario,
+    bind: SocketAddr,
+    origins: Vec<String>,
+    tls: bool,
+) -> Result<()> {
     let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
     let [sse, ws, raw] = LANES.map(|_| Hub::new(lag));
     let timetable = Timetable::new(scenario);
     let meter = Arc::new(Meter::default());
     let http = listen(bind, scenario, HEAD_BYTES)?;
     let tcp = listen(SocketAddr::new(bind.ip(), 0), scenario, raw::READ_BUFFER_BYTES)?;
-    announce(name, scenario, http.address, tcp.address);
+    let secured = |carrier| tls.then(|| secure(carrier, bind.ip())).transpose();
+    let (secured_http, secured_tcp) = (secured(Carrier::H1)?, secured(Carrier::Tcp)?);
+    announce(name, scenario, http.address, tcp.address, tls);
     let site = Site {
         sse: Some(sse.clone()),
         ws: Some(ws.clone()),
@@ -59,8 +68,8 @@ async fn serve(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<S
         limits: Limits::default(),
     };
     let listeners = [
-        tokio::spawn(http.serve(Arc::clone(&meter), Service::Site(Arc::new(site)))),
-        tokio::spawn(tcp.serve(Arc::clone(&meter), Service::Raw(raw.clone()))),
+        tokio::spawn(http.serve(Arc::clone(&meter), Service::Site(Arc::new(site)), secured_http)),
+        tokio::spawn(tcp.serve(Arc::clone(&meter), Service::Raw(raw.clone()), secured_tcp)),
     ];
     let hubs = [sse, ws, raw];
     let ended = tokio::select! {
@@ -148,17 +157,20 @@ async fn fan_out(
     anyhow::bail!("the publisher has ended")
 }
 
-fn announce(name: &str, scenario: &Scenario, http: SocketAddr, tcp: SocketAddr) {
+fn announce(name: &str, scenario: &Scenario, http: SocketAddr, tcp: SocketAddr, tls: bool) {
+    let (s, k, raw) = if tls { ("s", "k", "openssl s_client -quiet -connect") } else { ("", "", "nc") };
+    let between = if tls { ':' } else { ' ' };
     say(&format!(
         "{name}: {} events/s ({}) until Ctrl-C
 
-  live page   http://{http}/
-  SSE         curl -N http://{http}/sse
-  WebSocket   websocat ws://{http}/ws
-  raw frames  nc {} {} | xxd
+  live page   http{s}://{http}/
+  SSE         curl -N{k} http{s}://{http}/sse
+  WebSocket   websocat{} ws{s}://{http}/ws
+  raw frames  {raw} {}{between}{} | xxd
 ",
         scenario.rate,
         scenario.payload,
+        if tls { " -k" } else { "" },
         tcp.ip(),
         tcp.port(),
     ));

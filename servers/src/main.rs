@@ -34,6 +34,9 @@ struct Args {
     /// Any field of the scenario, such as `payload=text:1k`.
     #[arg(long, value_name = "FIELD=VALUE", value_parser = field_and_value)]
     set: Vec<(String, String)>,
+    /// Serve inside TLS, with a certificate made at start that no browser knows: `curl -k`.
+    #[arg(long)]
+    tls: bool,
     /// A site whose pages may open the WebSocket, such as `https://example.org`. Without it only
     /// the server's own page may, and programs that send no Origin.
     #[arg(long, value_name = "ORIGIN")]
@@ -60,7 +63,7 @@ fn main() -> ExitCode {
         Ok(loaded) => loaded,
         Err(err) => return fail(&err.into(), BAD_INPUT),
     };
-    match live::run(&name, &scenario, args.bind, args.allow_origin) {
+    match live::run(&name, &scenario, args.bind, args.allow_origin, args.tls) {
         Ok(()) => ExitCode::SUCCESS,
         Err(err) => fail(&err, FAILED),
     }

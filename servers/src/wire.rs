@@ -125,12 +125,6 @@ impl<S> Metered<S> {
         Self { stream, meter, peer_port, offset: 0, looked: 0, log: None }
     }
 
-    /// The counters this connection adds to.
-    #[must_use]
-    pub fn meter(&self) -> &Arc<Meter> {
-        &self.meter
-    }
-
     /// The moment before a write, on a sampled connection.
     fn before_write(&mut self) -> Option<Moment> {
         let sampling = self.meter.sampling.load(Relaxed);

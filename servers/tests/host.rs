@@ -69,7 +69,7 @@ impl Host {
     }
 
     fn ready(&mut self) -> (SocketAddr, SocketFacts) {
-        let HostReply::Ready { pid, address, sockets } = self.hear() else { panic!("not ready") };
+        let HostReply::Ready { pid, address, sockets, .. } = self.hear() else { panic!("not ready") };
         assert_eq!(pid, self.child.id());
         (address, sockets)
     }

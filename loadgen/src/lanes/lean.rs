@@ -1,10 +1,12 @@
-//! The lean client: a bare socket, one scratch buffer a thread, and a decoder without I/O.
+//! The lean client: a bare socket, one scratch buffer a thread, TLS if asked for, and a decoder
+//! without I/O.
 //!
 //! Per subscriber it holds a socket, a decoder and no buffer; per delivery it costs one read, one
 //! look at the clock and the decoding. Who waits for its socket is `crowd.rs`.
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
+use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
 use tokio::io::{AsyncWriteExt as _, Interest};
@@ -12,6 +14,7 @@ use tokio::io::{AsyncWriteExt as _, Interest};
 use super::decoder::Decoder;
 use super::handshake::Handshake;
 use super::scratch::{self, Stamp};
+use super::tls::Tls;
 use super::{Arrival, Counts, READ_BUFFER, Sink, Target};
 use crate::dial::dial;
 use crate::failure::Failure;
@@ -20,7 +23,10 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub struct Lean {
     stream: TcpStream,
+    tls: Option<Box<Secured>>,
     decoder: Decoder,
+    /// Bytes that wait for the socket.
+    outgoing: Vec<u8>,
     /// What came behind the handshake in its last read.
     early: Option<Box<(Vec<u8>, Stamp)>>,
     stamped: bool,
@@ -28,36 +34,53 @@ pub struct Lean {
     handshake_up: u64,
 }
 
+/// TLS, and what it had cost when the stream was open.
+#[derive(Debug)]
+struct Secured {
+    tls: Tls,
+    overhead: u64,
+    records: u64,
+}
+
 impl Lean {
-    /// Connects and completes the handshake.
+    /// Connects and completes the handshakes.
     ///
     /// # Errors
     /// No connection, or no valid handshake.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
         let mut stream = dial(target.address, target.source, &target.scenario).await?;
         let handshake = Handshake::new(target.lane.transport);
-        let request = handshake.request(target);
-        stream.write_all(&request).await?;
-        let mut received = Vec::new();
+        let (mut tls, mut outgoing) = (None, handshake.request(target));
+        if let Some(config) = &target.tls {
+            let request = std::mem::take(&mut outgoing);
+            let secured = tls.insert(Tls::new(Arc::clone(config), target.address.ip(), request)?);
+            outgoing.append(secured.sealed());
+        }
+        let (mut received, mut handshake_up) = (Vec::new(), 0);
         loop {
-            let stamp = stream
-                .async_io(Interest::READABLE, || {
-                    scratch::read(&stream, false, |bytes, stamp| {
-                        received.extend_from_slice(bytes);
-                        (!bytes.is_empty()).then_some(stamp)
-                    })
-                })
-                .await?
-                .ok_or_else(|| Failure::Protocol("the server closed before it answered".into()))?;
+            stream.write_all(&outgoing).await?;
+            handshake_up += outgoing.len() as u64;
+            outgoing.clear();
+            let stamp = read_answer(&stream, tls.as_mut(), &mut received).await?;
+            if let Some(tls) = &mut tls {
+                outgoing.append(tls.sealed());
+            }
             let Some((head, wire)) = handshake.accept(&received, &target.scenario)? else { continue };
             let early = received.split_off(head);
+            let tls = tls.map(|tls| {
+                let (overhead, records) = (tls.overhead(), tls.records());
+                Box::new(Secured { tls, overhead, records })
+            });
+            let overhead = tls.as_ref().map_or(0, |secured| secured.overhead);
             return Ok(Self {
                 stream: stream.into_std()?,
-                decoder: Decoder::new(wire, head as u64),
+                tls,
+                decoder: Decoder::new(wire, head as u64 + overhead),
+                outgoing,
                 early: (!early.is_empty()).then(|| Box::new((early, stamp))),
                 stamped: false,
                 up: 0,
-                handshake_up: request.len() as u64,
+                handshake_up,
             });
         }
     }
@@ -71,14 +94,24 @@ impl Lean {
     /// [`Failure::Ended`] at the end of the stream; else what broke it.
     pub fn serve(&mut self, sink: &mut impl Sink, over: bool) -> Result<(), Failure> {
         if let Some(early) = self.early.take() {
-            feed(&mut self.decoder, &early.0, early.1, sink)?;
+            let end = self.tls.as_ref().map(|secured| secured.tls.received());
+            feed(&mut self.decoder, &early.0, early.1, end, sink)?;
         }
         self.flush()?;
-        let Self { stream, decoder, stamped, .. } = self;
+        let Self { stream, tls, decoder, stamped, .. } = self;
         let fed = loop {
-            let taken = scratch::read(stream, *stamped, |bytes, stamp| match bytes.len() {
-                0 => (Err(Failure::Ended), false),
-                length => (feed(decoder, bytes, stamp, sink), over || length == READ_BUFFER),
+            let taken = scratch::read(stream, *stamped, |bytes, stamp| match (bytes.len(), &mut *tls) {
+                (0, None) => (Err(Failure::Ended), false),
+                (0, Some(secured)) => (Err(secured.tls.at_eof()), false),
+                (length, tls) => {
+                    let fed = match tls {
+                        None => feed(decoder, bytes, stamp, None, sink),
+                        Some(secured) => {
+                            secured.tls.open(bytes, |plain, end| feed(decoder, plain, stamp, Some(end), sink))
+                        }
+                    };
+                    (fed, over || length == READ_BUFFER)
+                }
             });
             match taken {
                 Ok((Ok(()), true)) => {}
@@ -107,6 +140,11 @@ impl Lean {
         let early = self.early.as_ref().map_or(0, |early| early.0.len() as u64);
         let mut counts = self.decoder.counts();
         counts.transport_framing += early;
+        if let Some(Secured { tls, overhead, records }) = self.tls.as_deref() {
+            counts.transport_framing += tls.unfinished();
+            counts.tls = tls.overhead() - overhead;
+            counts.tls_records = tls.records() - records;
+        }
         Counts { up: self.up, handshake_up: self.handshake_up, ..counts }
     }
 
@@ -116,16 +154,35 @@ impl Lean {
         &self.stream
     }
 
+    /// What TLS agreed on, inside TLS.
+    #[must_use]
+    pub fn agreed(&self) -> Option<String> {
+        self.tls.as_ref().map(|secured| secured.tls.agreed())
+    }
+
     /// Sends what waits to be sent, as far as the socket takes it.
     fn flush(&mut self) -> Result<(), Failure> {
-        let Some(outbox) = self.decoder.outbox() else { return Ok(()) };
-        while !outbox.is_empty() {
-            match self.stream.write(outbox) {
+        let Self { stream, tls, decoder, outgoing, up, .. } = self;
+        // Only when nothing waits, so that the decoder sees how much the peer does not read.
+        if outgoing.is_empty()
+            && let Some(outbox) = decoder.outbox()
+            && !outbox.is_empty()
+        {
+            match tls {
+                None => outgoing.append(outbox),
+                Some(secured) => secured.tls.seal(outbox)?,
+            }
+        }
+        if let Some(secured) = tls {
+            outgoing.append(secured.tls.sealed());
+        }
+        while !outgoing.is_empty() {
+            match stream.write(outgoing) {
                 Err(err) if err.kind() == io::ErrorKind::WouldBlock => break,
                 written => {
                     let written = written?;
-                    outbox.drain(..written);
-                    self.up += written as u64;
+                    outgoing.drain(..written);
+                    *up += written as u64;
                 }
             }
         }
@@ -133,8 +190,39 @@ impl Lean {
     }
 }
 
-fn feed(decoder: &mut Decoder, bytes: &[u8], stamp: Stamp, sink: &mut impl Sink) -> Result<(), Failure> {
+/// Awaits one read of the server's answer and adds it to what was received.
+async fn read_answer(
+    stream: &tokio::net::TcpStream,
+    mut tls: Option<&mut Tls>,
+    received: &mut Vec<u8>,
+) -> Result<Stamp, Failure> {
+    let mut take = |bytes: &mut [u8], stamp: Stamp| {
+        if bytes.is_empty() {
+            return Err(Failure::Protocol("the server closed before it answered".into()));
+        }
+        let mut add = |plain: &[u8]| received.extend_from_slice(plain);
+        match &mut tls {
+            None => add(bytes),
+            Some(tls) => tls.open(bytes, |plain, _| {
+                add(plain);
+                Ok(())
+            })?,
+        }
+        Ok(stamp)
+    };
+    stream.async_io(Interest::READABLE, || scratch::read(stream, false, &mut take)).await?
+}
+
+/// Gives the decoder what the lane received; `end` is the place on the wire where TLS hides it.
+fn feed(
+    decoder: &mut Decoder,
+    bytes: &[u8],
+    stamp: Stamp,
+    end: Option<u64>,
+    sink: &mut impl Sink,
+) -> Result<(), Failure> {
     decoder.feed(bytes, |event, end_offset| {
+        let end_offset = end.unwrap_or(end_offset);
         sink.event(event, Arrival { read: stamp.read, kernel: stamp.kernel, end_offset });
     })
 }

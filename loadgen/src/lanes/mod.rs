@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use results::run::Sockets;
 use scenarios::{ClientStack, Event, Lane, Moment, Scenario};
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::dial::facts;
 use crate::failure::Failure;
@@ -25,6 +26,7 @@ pub mod reqwest;
 pub mod scratch;
 pub mod sse;
 pub mod sse_event;
+pub mod tls;
 pub mod tungstenite;
 pub mod ws;
 pub mod ws_frame;
@@ -49,6 +51,8 @@ pub struct Target {
     pub source: Option<IpAddr>,
     /// Identity, envelope and socket options.
     pub scenario: Arc<Scenario>,
+    /// Whom to trust, on a lane inside TLS.
+    pub tls: Option<Arc<ClientConfig>>,
 }
 
 /// The kernel's receive stamp of the last segment of a read: `CLOCK_REALTIME`, ns since 1970.
@@ -79,7 +83,7 @@ pub trait Sink {
 }
 
 /// Bytes of one connection by layer. Every byte received is in exactly one of `payload`,
-/// `event_framing`, `transport_framing`, `control` and `handshake_down`.
+/// `event_framing`, `transport_framing`, `control`, `tls` and `handshake_down`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Bodies, as they stood on the wire.
@@ -91,6 +95,10 @@ pub struct Counts {
     pub transport_framing: u64,
     /// Comments, pings, `retry`: what carries no event.
     pub control: u64,
+    /// What TLS adds: record headers, tags, messages of its own.
+    pub tls: u64,
+    /// TLS records received since the stream was open.
+    pub tls_records: u64,
     /// Sent while connected.
     pub up: u64,
     /// Received before the stream was open: response head or hello.
@@ -103,7 +111,12 @@ impl Counts {
     /// All that was received.
     #[must_use]
     pub const fn received(&self) -> u64 {
-        self.payload + self.event_framing + self.transport_framing + self.control + self.handshake_down
+        self.payload
+            + self.event_framing
+            + self.transport_framing
+            + self.control
+            + self.tls
+            + self.handshake_down
     }
 }
 
@@ -191,7 +204,10 @@ impl Subscriber {
     /// The kernel does not tell.
     pub fn sockets(&self) -> io::Result<Option<Sockets>> {
         match self {
-            Self::Lean(lean) => facts(lean.stream(), READ_BUFFER).map(Some),
+            Self::Lean(lean) => {
+                let facts = facts(lean.stream(), READ_BUFFER)?;
+                Ok(Some(Sockets { tls: lean.agreed(), ..facts }))
+            }
             Self::Tungstenite(tungstenite) => {
                 facts(tungstenite.stream(), tungstenite.read_buffer()).map(Some)
             }

@@ -36,18 +36,22 @@ pub struct Stamp {
     pub kernel: Option<KernelStamp>,
 }
 
-/// Reads once and hands the bytes on; no bytes mean the end of the stream. `stamped` reads the
-/// kernel's receive stamp too.
+/// Reads once and hands the bytes on, to be changed at will (TLS opens its records in place); no bytes
+/// mean the end of the stream. `stamped` reads the kernel's receive stamp too.
 ///
 /// # Errors
 /// Those of the socket; [`io::ErrorKind::WouldBlock`] when it has nothing.
-pub fn read<T>(socket: &impl AsRawFd, stamped: bool, take: impl FnOnce(&[u8], Stamp) -> T) -> io::Result<T> {
+pub fn read<T>(
+    socket: &impl AsRawFd,
+    stamped: bool,
+    take: impl FnOnce(&mut [u8], Stamp) -> T,
+) -> io::Result<T> {
     SCRATCH.with_borrow_mut(|scratch| {
         let (length, kernel) = match stamped {
             false => (recv(socket.as_raw_fd(), &mut scratch.bytes, MsgFlags::empty())?, None),
             true => receive(socket, scratch)?,
         };
-        Ok(take(&scratch.bytes[..length], Stamp { read: Moment::now(), kernel }))
+        Ok(take(&mut scratch.bytes[..length], Stamp { read: Moment::now(), kernel }))
     })
 }
 

@@ -75,6 +75,7 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
         lane,
         payload: scenario.payload.clone(),
         address: listener.local_addr().unwrap(),
+        certificate: None,
         core: None,
         sample_every: 0,
         scenario: scenario.clone(),

@@ -15,10 +15,11 @@ use crate::value::number;
 /// What a layer adds to an event.
 type Layer = (&'static str, usize, fn(&Bytes, &KernelCounts) -> u64);
 
-const DOWN: [Layer; 5] = [
+const DOWN: [Layer; 6] = [
     ("payload", 0, |bytes, _| bytes.payload),
     ("event framing", 4, |bytes, _| bytes.event_framing),
     ("HTTP/WebSocket framing", 1, |bytes, _| bytes.transport_framing + bytes.control),
+    ("TLS records", 6, |bytes, _| bytes.tls),
     (
         "stream, not split by this client",
         5,

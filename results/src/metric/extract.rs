@@ -128,6 +128,14 @@ pub fn event_framing(_: &Run, trial: &Trial) -> Option<f64> {
     per(split(trial)?.event_framing, arrived(trial))
 }
 
+pub fn tls(_: &Run, trial: &Trial) -> Option<f64> {
+    per(split(trial).filter(|_| trial.lane.tls)?.tls, arrived(trial))
+}
+
+pub fn tls_records(_: &Run, trial: &Trial) -> Option<f64> {
+    per(split(trial).filter(|_| trial.lane.tls)?.tls_records, arrived(trial))
+}
+
 pub fn transport_framing(_: &Run, trial: &Trial) -> Option<f64> {
     per(split(trial)?.transport_framing, arrived(trial))
 }

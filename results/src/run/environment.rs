@@ -56,4 +56,7 @@ pub struct Sockets {
     pub read_buffer_bytes: u64,
     /// Listen backlog (server side only).
     pub backlog: u32,
+    /// What TLS agreed on (client side only): version, cipher suite, key exchange.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }

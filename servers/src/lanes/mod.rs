@@ -13,11 +13,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, envelope};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http::{self, Limits, Site};
 use crate::hub::Hub;
-use crate::wire::Metered;
+use crate::wire::Meter;
 
 /// What answers the connections of a listener.
 #[derive(Clone)]
@@ -49,14 +49,17 @@ impl Service {
         }
     }
 
-    /// Serves a connection in a task of its own.
-    pub fn spawn(&self, stream: Metered<TcpStream>) {
+    /// Serves a connection in a task of its own; refusals are counted by `meter`.
+    pub fn spawn<S>(&self, stream: S, meter: Arc<Meter>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         match self {
-            Self::Site(site) => drop(tokio::spawn(http::serve_site(stream, Arc::clone(site)))),
+            Self::Site(site) => drop(tokio::spawn(http::serve_site(stream, meter, Arc::clone(site)))),
             Self::Router(router, limits) => {
-                drop(tokio::spawn(http::serve_router(stream, router.clone(), *limits)));
+                drop(tokio::spawn(http::serve_router(stream, meter, router.clone(), *limits)));
             }
-            Self::Raw(hub) => drop(tokio::spawn(raw::serve(stream, hub.subscribe()))),
+            Self::Raw(hub) => drop(tokio::spawn(raw::serve(stream, meter, hub.subscribe()))),
         }
     }
 }

@@ -6,13 +6,14 @@
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::ready;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::hub::Subscription;
-use crate::wire::Metered;
+use crate::wire::Meter;
 
 /// What a read takes at most; the buffer lives on the stack of the read.
 pub const READ_BUFFER_BYTES: usize = 1024;
@@ -34,11 +35,12 @@ pub fn frame(message: &[u8]) -> Bytes {
 
 /// Serves a connection until either side ends; no subscription says that the server is ending.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: Metered<S>,
+    mut stream: S,
+    meter: Arc<Meter>,
     subscription: Option<Subscription>,
 ) {
     let Some(mut subscription) = subscription else { return };
-    if stream.write_all(&HELLO).await.is_err() {
+    if write(&mut stream, &HELLO).await.is_err() {
         return;
     }
     let mut talked = 0;
@@ -51,17 +53,23 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             },
             event = subscription.next() => {
                 let Some(event) = event else { break };
-                if stream.write_all(&event).await.is_err() {
+                if write(&mut stream, &event).await.is_err() {
                     return;
                 }
             }
         }
         if talked > TALK_BYTES {
-            return stream.meter().refuse("raw client that talks");
+            return meter.refuse("raw client that talks");
         }
     }
     // An error says that the client left first.
     let _ = stream.shutdown().await;
+}
+
+/// Writes a whole frame, to the socket: a TLS stream may hold back what the socket did not take.
+async fn write<S: AsyncWrite + Unpin>(stream: &mut S, frame: &[u8]) -> io::Result<()> {
+    stream.write_all(frame).await?;
+    stream.flush().await
 }
 
 /// Reads and forgets; the number of bytes, 0 at the end of the stream.

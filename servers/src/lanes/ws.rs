@@ -113,7 +113,9 @@ async fn write<S: AsyncRead + AsyncWrite + Unpin>(
     frame: &[u8],
 ) -> Result<(), Error> {
     socket.flush().await?;
-    Ok(socket.get_mut().write_all(frame).await?)
+    socket.get_mut().write_all(frame).await?;
+    // A TLS stream may hold back what the socket did not take.
+    Ok(socket.get_mut().flush().await?)
 }
 
 /// The close code for what a client did wrong (RFC 6455 7.4.1); none when the connection is gone.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use crate::server::{LANES, Server, request, rest, upgrade};
+use scenarios::Carrier;
 use servers::http::Limits;
+use servers::tls::Secured;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
@@ -107,4 +109,23 @@ async fn a_websocket_client_that_errs_is_told_so() {
         drop(client);
     }
     server.meter.idle().await;
+}
+
+#[tokio::test]
+async fn what_is_no_tls_or_too_slow_for_it_is_refused() {
+    let secured = || servers::tls::secure(Carrier::H1, "127.0.0.1".parse().unwrap()).unwrap();
+    let server = Server::start_inside(Some(secured()), "sse-h1", &[], Limits::default());
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client.write_all(b"GET /sse HTTP/1.1\r\n\r\n").await.unwrap();
+    let answer = rest(&mut client).await;
+    // RFC 8446 6 and 5.1: an alert (21), and nothing of HTTP.
+    assert_eq!(answer.first(), Some(&21), "{answer:?}");
+    drop(client);
+    refused(&server, "TLS handshake").await;
+
+    let hasty = Secured { patience: Duration::from_millis(30), ..secured() };
+    let server = Server::start_inside(Some(hasty), "sse-h1", &[], Limits::default());
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    assert_eq!(rest(&mut client).await, b"");
+    refused(&server, "slow TLS handshake").await;
 }

@@ -9,6 +9,7 @@ use servers::http::Limits;
 use servers::hub::Hub;
 use servers::lanes::{self, Service, read_buffer_bytes};
 use servers::listen::listen;
+use servers::tls::Secured;
 use servers::wire::Meter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -29,6 +30,16 @@ pub struct Server {
 
 impl Server {
     pub fn start(lane: &str, fields: &[(&str, &str)], limits: Limits) -> Self {
+        Self::start_inside(None, lane, fields, limits)
+    }
+
+    /// The same, inside TLS if there is one.
+    pub fn start_inside(
+        secured: Option<Secured>,
+        lane: &str,
+        fields: &[(&str, &str)],
+        limits: Limits,
+    ) -> Self {
         let fields: Vec<_> = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let scenario = Scenario::load("smoke", &fields).unwrap().1;
         let lane: Lane = lane.parse().unwrap();
@@ -37,7 +48,7 @@ impl Server {
         let listening = listen("127.0.0.1:0".parse().unwrap(), &scenario, read_buffer_bytes(lane)).unwrap();
         let address = listening.address;
         let service = Service::of(lane, hub.clone(), &scenario, limits);
-        tokio::spawn(listening.serve(Arc::clone(&meter), service));
+        tokio::spawn(listening.serve(Arc::clone(&meter), service, secured));
         Self { lane, scenario, hub, meter, address }
     }
 

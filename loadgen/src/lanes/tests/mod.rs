@@ -12,6 +12,7 @@ use super::ws::Ws;
 mod servers;
 mod splits;
 mod sse_cases;
+mod tls_cases;
 mod ws_cases;
 
 /// An event that outlives its read.

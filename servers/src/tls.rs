@@ -1,0 +1,59 @@
+//! The server's end of TLS: a certificate made when the server starts, TLS 1.3 alone, ring.
+//!
+//! Made anew each time, so that no key lies in a repository; whoever is to trust it gets the
+//! certificate itself (a fleet through its order), and verification stays on.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use scenarios::Carrier;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
+use tokio_rustls::rustls::{ServerConfig, crypto::ring, version::TLS13};
+
+/// How long a client may take for its handshake, unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What makes a listener speak TLS.
+#[derive(Clone)]
+pub struct Secured {
+    /// Does the handshakes.
+    pub acceptor: TlsAcceptor,
+    /// The certificate to trust, DER.
+    pub certificate: Vec<u8>,
+    /// How long a client may take for its handshake.
+    pub patience: Duration,
+}
+
+/// What both ends offer by ALPN (RFC 7301) for a carrier.
+#[must_use]
+pub fn protocols(carrier: Carrier) -> Vec<Vec<u8>> {
+    match carrier {
+        Carrier::H1 => vec![b"http/1.1".to_vec()],
+        Carrier::Tcp => Vec::new(),
+    }
+}
+
+/// Makes a key and a certificate for loopback and the address that is listened on.
+///
+/// # Errors
+/// No key or certificate can be made.
+pub fn secure(carrier: Carrier, address: IpAddr) -> Result<Secured> {
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".into(), "::1".into()];
+    if !address.is_unspecified() && !address.is_loopback() {
+        names.push(address.to_string());
+    }
+    let made = rcgen::generate_simple_self_signed(names).context("cannot make a certificate")?;
+    let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+    let certificate = made.cert.der().clone();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&TLS13])
+        .and_then(|builder| {
+            builder.with_no_client_auth().with_single_cert(vec![certificate.clone()], key.into())
+        })
+        .context("cannot set up TLS")?;
+    config.alpn_protocols = protocols(carrier);
+    Ok(Secured { acceptor: Arc::new(config).into(), certificate: certificate.to_vec(), patience: PATIENCE })
+}
