@@ -24,10 +24,9 @@ pub use render::svg;
 
 use self::figure::{Bar, Key, Shape, Stroke};
 use crate::conclude::{sentence, trust};
-use crate::metric::Metric;
+use crate::metric::{Metric, Rank};
 use crate::run::{Run, Trial};
-use crate::stats::paired_effect;
-use crate::summary::{Estimate, Standing, compare, estimate, lanes};
+use crate::summary::{Estimate, Standing, estimate, judged, judged_further, lanes};
 use crate::value::number;
 
 /// Every chart, in the order of the report.
@@ -67,12 +66,12 @@ fn finding(run: &Run, names: &[&str]) -> String {
     let metrics: Vec<&Metric> = names.iter().filter_map(|name| Metric::named(name)).collect();
     let mut said = Vec::new();
     if let Some((a, b)) = pair(run) {
-        let judged = compare(run, &[a, b], b);
+        let is_headline = metrics.iter().all(|metric| metric.rank == Rank::Headline);
+        let judged = if is_headline { judged(run, a, b) } else { judged_further(run, a, b) };
         for metric in &metrics {
-            let headline = judged.rows.iter().find(|(row, _)| row.name == metric.name);
-            let headline = headline.and_then(|(_, effects)| effects[0].clone());
-            let effect = headline.or_else(|| paired_effect(run, metric, a, b));
-            said.extend(effect.map(|effect| sentence(metric, a, b, &effect)));
+            let entry = judged.iter().find(|(held, _)| held.name == metric.name);
+            let effect = entry.and_then(|(_, effect)| effect.as_ref());
+            said.extend(effect.map(|effect| sentence(metric, a, b, effect)));
         }
     }
     if said.is_empty() {

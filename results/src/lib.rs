@@ -1,6 +1,7 @@
 //! What was measured: the run as data, its statistics, tables, charts and report.
 
 pub mod charts;
+pub mod claims;
 pub mod conclude;
 pub mod histograms;
 pub mod latency;
@@ -13,6 +14,7 @@ mod sample;
 pub mod schema;
 pub mod stats;
 pub mod summary;
+pub mod sweep;
 pub mod table;
 pub mod value;
 

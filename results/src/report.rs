@@ -20,6 +20,7 @@ use crate::stats::Judgement;
 use crate::summary::{Comparison, Standing, Summary};
 use crate::table::{blocks, cell, ratio_cell, trials, warning_line};
 
+mod claims;
 mod details;
 
 const TEMPLATE: &str = include_str!("report/template.html");
@@ -93,6 +94,7 @@ fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
         all => values(&summary, |_| true),
         comparisons => summary.comparisons.iter().map(comparison).collect::<Vec<_>>(),
         conclusions => summary.comparisons.first().map(said),
+        claims => claims::of(run, figures),
         figures => figures.iter().map(figure).collect::<Vec<_>>(),
         warnings => run.warnings.iter().map(warning_line).collect::<Vec<_>>(),
         details => details::of(run, &summary.lanes),

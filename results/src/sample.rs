@@ -15,15 +15,17 @@ const SUBSCRIBERS: u64 = 2_000;
 const EVENTS: u64 = 15;
 const BLOCK_NS: u64 = 600_000_000;
 
-/// What a lane is like: ms of latency, us of CPU (server, client), KiB (server, client), bytes of
-/// event and of transport framing.
-struct Kind(&'static str, f64, [f64; 2], [u64; 2], [u64; 2]);
+/// What a lane is like: ms of latency, us of CPU (server, client), bytes a connection (server, client),
+/// bytes of event and of transport framing, bytes of the handshake (down, up).
+struct Kind(&'static str, f64, [f64; 2], [u64; 2], [u64; 2], [u64; 2]);
 
-const KINDS: [Kind; 4] = [
-    Kind("sse-h1", 8.1, [8.9, 6.6], [9_800, 5_600], [29, 5]),
-    Kind("ws-h1", 6.8, [7.4, 6.5], [3_300, 5_500], [10, 4]),
-    Kind("raw", 6.1, [6.6, 6.1], [2_900, 5_200], [10, 4]),
-    Kind("sse-h1%axum@reqwest", 11.4, [12.5, 8.8], [17_300, 21_500], [29, 5]),
+const KINDS: [Kind; 6] = [
+    Kind("sse-h1", 8.1, [8.9, 6.6], [9_800, 5_600], [29, 5], [142, 96]),
+    Kind("ws-h1", 6.8, [7.4, 6.5], [3_300, 5_500], [10, 4], [166, 156]),
+    Kind("raw", 6.1, [6.6, 6.1], [2_900, 5_200], [10, 4], [4, 0]),
+    Kind("sse-h1%axum@reqwest", 11.4, [12.5, 8.8], [17_300, 21_500], [29, 5], [142, 96]),
+    Kind("sse-h1%axum", 8.6, [9.6, 6.7], [9_900, 5_600], [29, 5], [142, 96]),
+    Kind("ws-h1%axum", 12.9, [15.2, 8.9], [137_000, 5_600], [10, 4], [166, 156]),
 ];
 
 /// Three lanes, five repetitions, fifteen blocks a lane, 2,000 subscribers.
@@ -86,7 +88,7 @@ fn spread(draw: &mut SplitMix, median_ns: f64, deviation: f64, samples: u64) -> 
 }
 
 fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw: &mut SplitMix) -> Trial {
-    let Kind(name, millis, cpu, memory, framing) = *kind(lane);
+    let Kind(name, millis, cpu, memory, framing, handshake) = *kind(lane);
     let rounds = if name == "raw" { 4 } else { 15 };
     let (mut blocks, mut latency) = (Vec::new(), LatencyHistogram::default());
     for round in 0..rounds {
@@ -99,7 +101,12 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
     }
     let delivered = rounds * EVENTS * SUBSCRIBERS;
     let events = rounds * EVENTS;
-    let bytes = bytes(delivered, 152, framing);
+    let bytes = Bytes {
+        connections: SUBSCRIBERS,
+        handshake_down: handshake[0] * SUBSCRIBERS,
+        handshake_up: handshake[1] * SUBSCRIBERS,
+        ..bytes(delivered, 152, framing)
+    };
     Trial {
         lane,
         repetition,
@@ -171,9 +178,6 @@ fn bytes(events: u64, payload: u64, framing: [u64; 2]) -> Bytes {
         payload: payload * events,
         event_framing: framing[0] * events,
         transport_framing: framing[1] * events,
-        connections: SUBSCRIBERS,
-        handshake_down: 180 * SUBSCRIBERS,
-        handshake_up: 220 * SUBSCRIBERS,
         ..Bytes::default()
     }
 }
@@ -193,7 +197,7 @@ fn kernel(bytes: &Bytes, events: u64) -> KernelCounts {
 fn sweep(lane: Lane, payload_bytes: u64) -> SweepPoint {
     let wide = u64::from(payload_bytes >= 126) * 2;
     let framing = match kind(lane).0 {
-        "ws-h1" => [9, 2 + wide],
+        name if name.starts_with("ws") => [9, 2 + wide],
         "raw" => [9, 4],
         _ => [28, 4 + format!("{:x}", payload_bytes + 28).len() as u64],
     };
@@ -213,6 +217,26 @@ fn memory(lane: Lane, draw: &mut SplitMix) -> Memory {
         slab_bytes: at(connections, 8_092),
     });
     Memory { lane, points: points.to_vec() }
+}
+
+/// Puts two lanes in each other's place: what was measured on one is said of the other.
+pub fn exchange<'a>(places: impl Iterator<Item = &'a mut Lane>, a: &str, b: &str) {
+    let (a, b): (Lane, Lane) = (a.parse().unwrap(), b.parse().unwrap());
+    for lane in places {
+        *lane = match *lane {
+            held if held == a => b,
+            held if held == b => a,
+            other => other,
+        };
+    }
+}
+
+/// The run with two lanes exchanged everywhere.
+pub fn exchanged(mut run: Run, a: &str, b: &str) -> Run {
+    exchange(run.trials.iter_mut().map(|trial| &mut trial.lane), a, b);
+    exchange(run.memory.iter_mut().map(|memory| &mut memory.lane), a, b);
+    exchange(run.sweep.iter_mut().map(|point| &mut point.lane), a, b);
+    run
 }
 
 fn sockets(lanes: &[Lane]) -> BTreeMap<String, Sockets> {

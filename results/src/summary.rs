@@ -168,27 +168,69 @@ fn is_stressed(run: &Run, lane: Lane) -> bool {
     run.trials_of(lane).any(|trial| trial.load().iter().any(|share| *share > STRESS))
 }
 
+/// A metric, and how one lane stands to another in it.
+pub type Entry = (&'static Metric, Option<Effect>);
+
+fn headline() -> impl Iterator<Item = &'static Metric> {
+    metric::ALL.iter().filter(|metric| metric.rank == Rank::Headline)
+}
+
+/// Holm's correction, and the rule that under stress nothing that depends on the load is called the same.
+fn settle(run: &Run, lane: Lane, reference: Lane, column: &mut [Entry]) {
+    holm(&mut column.iter_mut().filter_map(|(_, effect)| effect.as_mut()).collect::<Vec<_>>());
+    if is_stressed(run, lane) || is_stressed(run, reference) {
+        let loaded = column.iter_mut().filter(|(metric, _)| depends_on_load(metric));
+        let effects = loaded.filter_map(|(_, effect)| effect.as_mut());
+        effects
+            .filter(|effect| effect.judgement == Judgement::Same)
+            .for_each(|effect| effect.judgement = Judgement::Inconclusive);
+    }
+}
+
+/// What charts and claims judge beside the headline metrics: one family, whoever asks, so that they
+/// cannot contradict each other.
+const FURTHER: [&str; 7] = [
+    "connect p50",
+    "connect p99",
+    "first event p50",
+    "handshake down",
+    "handshake up",
+    "event framing",
+    "transport framing",
+];
+
+/// The headline metrics of a lane against another, judged.
+#[must_use]
+pub fn judged(run: &Run, lane: Lane, reference: Lane) -> Vec<Entry> {
+    let mut column: Vec<Entry> =
+        headline().map(|metric| (metric, paired_effect(run, metric, lane, reference))).collect();
+    settle(run, lane, reference, &mut column);
+    column
+}
+
+/// The same, and [`FURTHER`] metrics. Those are corrected as members of the larger family: asking more
+/// makes them harder to prove, and leaves the headline as every table has it.
+#[must_use]
+pub fn judged_further(run: &Run, lane: Lane, reference: Lane) -> Vec<Entry> {
+    let further = FURTHER.iter().filter_map(|name| Metric::named(name));
+    let metrics = headline().chain(further);
+    let mut all: Vec<Entry> =
+        metrics.map(|metric| (metric, paired_effect(run, metric, lane, reference))).collect();
+    let mut column: Vec<Entry> = all[..headline().count()].to_vec();
+    settle(run, lane, reference, &mut column);
+    settle(run, lane, reference, &mut all);
+    column.extend(all.drain(headline().count()..));
+    column
+}
+
 /// The headline metrics of all lanes against one, after Holm. Under stress nothing that depends on the
 /// load is called the same.
 #[must_use]
 pub fn compare(run: &Run, lanes: &[Lane], reference: Lane) -> Comparison {
     let lanes: Vec<Lane> = lanes.iter().copied().filter(|lane| *lane != reference).collect();
-    let headline = || metric::ALL.iter().filter(|metric| metric.rank == Rank::Headline);
-    let mut columns: Vec<Vec<Option<Effect>>> = lanes
-        .iter()
-        .map(|lane| headline().map(|metric| paired_effect(run, metric, *lane, reference)).collect())
-        .collect();
-    for (column, lane) in columns.iter_mut().zip(&lanes) {
-        holm(&mut column.iter_mut().flatten().collect::<Vec<_>>());
-        if is_stressed(run, *lane) || is_stressed(run, reference) {
-            let loaded = column.iter_mut().zip(headline()).filter(|(_, metric)| depends_on_load(metric));
-            let same =
-                loaded.filter_map(|(effect, _)| effect.as_mut().filter(|e| e.judgement == Judgement::Same));
-            same.for_each(|effect| effect.judgement = Judgement::Inconclusive);
-        }
-    }
+    let columns: Vec<Vec<Entry>> = lanes.iter().map(|lane| judged(run, *lane, reference)).collect();
     let rows = headline().enumerate().map(|(i, metric)| {
-        let effects = columns.iter().map(|column| column[i].clone()).collect::<Vec<_>>();
+        let effects = columns.iter().map(|column| column[i].1.clone()).collect::<Vec<_>>();
         (metric, effects)
     });
     let rows = rows.filter(|(_, effects)| effects.iter().any(Option::is_some)).collect();
@@ -253,5 +295,16 @@ mod tests {
         assert!(same(&run).contains(&"server CPU") && same(&run).contains(&"wire bytes down"));
         run.trials[0].blocks.iter_mut().for_each(|block| block.client_cpu_ns = block.span_ns);
         assert!(!same(&run).contains(&"server CPU") && same(&run).contains(&"wire bytes down"));
+    }
+
+    /// A table and a claim about the same metric must say the same.
+    #[test]
+    fn further_metrics_leave_the_headline_as_it_is() {
+        let run = sample::run();
+        let (sse, ws) = (run.scenario.lanes[0], run.scenario.lanes[1]);
+        let (alone, more) = (judged(&run, sse, ws), judged_further(&run, sse, ws));
+        let effects = |column: &[Entry]| -> Vec<_> { column.iter().map(|row| row.1.clone()).collect() };
+        assert_eq!(more.len(), alone.len() + FURTHER.len());
+        assert_eq!(effects(&alone), effects(&more[..alone.len()]));
     }
 }

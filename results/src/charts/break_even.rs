@@ -4,15 +4,13 @@ use super::axis::Axis;
 use super::figure::{Curve, Curves, Figure, Key, Plot, Shape, Stroke};
 use super::{loud, pair};
 use crate::metric::extract::{down_on_the_wire, up_on_the_wire};
-use crate::run::{Run, SweepPoint};
-use crate::stats::MARGIN;
+use crate::run::Run;
+use crate::sweep::{self, Count};
 use crate::value::{number, ratio};
 
 /// Name, hue, bytes.
-type Count = (&'static str, usize, fn(&SweepPoint) -> u64);
-
-const COUNTS: [Count; 3] = [
-    ("stream alone (payload and framing)", 0, |point| point.bytes.down()),
+const COUNTS: [(&str, usize, Count); 3] = [
+    ("stream alone (payload and framing)", 0, sweep::stream),
     ("on the wire, down", 1, |point| down_on_the_wire(&point.kernel)),
     ("on the wire, both ways", 3, |point| down_on_the_wire(&point.kernel) + up_on_the_wire(&point.kernel)),
 ];
@@ -20,14 +18,10 @@ const COUNTS: [Count; 3] = [
 /// The chart.
 pub fn draw(run: &Run) -> Option<Figure> {
     let (a, b) = pair(run)?;
-    let of = |lane| run.sweep.iter().filter(move |point| point.lane == lane);
-    let mut pairs: Vec<(&SweepPoint, &SweepPoint)> = of(a)
-        .filter_map(|one| Some((one, of(b).find(|other| other.payload_bytes == one.payload_bytes)?)))
-        .filter(|(one, other)| one.payload_bytes > 0 && one.events > 0 && other.events > 0)
-        .collect();
-    pairs.sort_by_key(|(one, _)| one.payload_bytes);
+    let pairs = sweep::pairs(run, a, b);
     let (first, last) = (pairs.first()?.0.payload_bytes, pairs.last()?.0.payload_bytes);
-    let curves: Vec<Curve> = COUNTS.iter().filter_map(|count| curve(&pairs, count)).collect();
+    let curves: Vec<Curve> =
+        COUNTS.iter().filter_map(|(_, hue, count)| curve(*hue, sweep::ratios(&pairs, *count))).collect();
     let values = || curves.iter().flat_map(|curve| &curve.points).map(|point| point.1);
     let (least, most) = (values().fold(1.0, f64::min), values().fold(1.0, f64::max));
     let drawn = COUNTS.iter().filter(|count| curves.iter().any(|curve| curve.hue == count.1));
@@ -57,21 +51,14 @@ pub fn draw(run: &Run) -> Option<Figure> {
     })
 }
 
-fn curve(pairs: &[(&SweepPoint, &SweepPoint)], (_, hue, count): &Count) -> Option<Curve> {
-    let per_event = |point: &SweepPoint| count(point) as f64 / point.events as f64;
-    let point = |(one, other): &(&SweepPoint, &SweepPoint)| {
-        let value = per_event(one) / per_event(other);
-        (value.is_finite() && value > 0.0).then_some((one.payload_bytes as f64, value))
-    };
-    let points: Vec<(f64, f64)> = pairs.iter().filter_map(point).collect();
-    (!points.is_empty()).then(|| Curve { hue: *hue, stroke: Stroke::Thick, markers: points.clone(), points })
+fn curve(hue: usize, points: Vec<(f64, f64)>) -> Option<Curve> {
+    (!points.is_empty()).then(|| Curve { hue, stroke: Stroke::Thick, markers: points.clone(), points })
 }
 
 /// The extremes of the stream's ratio, and from which size on it stays inside the margin.
 fn said(curve: &Curve, lanes: &str) -> String {
     let (first, last) = (curve.points[0], curve.points[curve.points.len() - 1]);
-    let outside = curve.points.iter().rposition(|point| (point.1.ln()).abs() > MARGIN.ln_1p());
-    let settled = match outside.map_or(curve.points.first(), |i| curve.points.get(i + 1)) {
+    let settled = match sweep::settled(&curve.points).map(|at| curve.points[at]) {
         Some(point) => format!("no practical difference (3 %) from {} B on", number(point.0)),
         None => "the difference exceeds 3 % up to the largest payload".to_owned(),
     };

@@ -55,6 +55,18 @@ fn a_report_needs_no_network_and_no_script() {
     assert!(page.contains("VALID") && page.contains("What may be concluded"));
 }
 
+/// Verdicts first, each with a link to a chart of this page, and what is not measured after them.
+#[test]
+fn claims_are_judged_in_words_and_linked_to_the_charts() {
+    let page = page_of(&sample::run());
+    let links: Vec<&str> =
+        page.split("href=\"#").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
+    assert_eq!(links, ["joining", "latency-percentiles", "bytes", "break-even", "bytes"]);
+    links.iter().for_each(|name| assert!(page.contains(&format!("<figure id=\"{name}\"")), "{name}"));
+    let judged = page.find("<strong class=\"supported\">SUPPORTED</strong>").unwrap();
+    assert!(judged < page.find("Not measured in this run (12)").unwrap());
+}
+
 #[test]
 fn hostile_text_stays_text() {
     let hostile = "<script>alert(1)</script>\"'&\u{0}]]>{{ name }}";
@@ -90,6 +102,9 @@ fn broken_runs_are_reported_and_an_invalid_one_concludes_nothing() {
         run.warnings.push(Warning { severity: Severity::Invalid, lane: None, repetition: None, text });
         let page = page_of(&run);
         assert!(page.contains("<strong>INVALID</strong>") && !page.contains("What may be concluded"));
+        assert!(
+            page.contains("no claim is judged from it") && page.contains("Not measured in this run (16)")
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::claims::{Judged, judge};
 use crate::conclude::{conclusions, measured, trust};
 use crate::metric::{Better, Tier};
 use crate::stats::{Effect, Interval};
@@ -23,6 +24,7 @@ pub fn write(summary: &Summary<'_>) -> String {
         "metrics": summary.rows.iter().map(|held| row(summary, held)).collect::<Vec<_>>(),
         "ratios": summary.comparisons.iter().map(comparison).collect::<Vec<_>>(),
         "conclusions": summary.comparisons.iter().flat_map(conclusions).collect::<Vec<_>>(),
+        "claims": judge(run).iter().map(claim).collect::<Vec<_>>(),
         "warnings": run.warnings,
     });
     format!("{document:#}\n")
@@ -63,6 +65,22 @@ fn comparison(comparison: &Comparison) -> Json {
     };
     let metrics: Map<String, Json> = comparison.rows.iter().map(row).collect();
     json!({ "reference": comparison.reference, "metrics": metrics })
+}
+
+/// Every claim; of one that was not measured, what would have to be run.
+fn claim(judged: &Judged) -> Json {
+    let claim = judged.claim;
+    json!({
+        "number": claim.number,
+        "said": claim.said,
+        "proposition": claim.proposition,
+        "verdict": judged.verdict.word(),
+        "finding": judged.reason(),
+        "limits": claim.limits,
+        "experiment": claim.experiment,
+        "metrics": claim.metrics,
+        "charts": claim.charts,
+    })
 }
 
 fn effect(effect: &Effect) -> Json {

@@ -2,6 +2,7 @@
 
 use super::grid::Grid;
 use super::{banner, text, warning_line, warnings};
+use crate::claims;
 use crate::conclude::{conclusions, measured};
 use crate::summary::{Standing, Summary, standing};
 
@@ -19,6 +20,7 @@ pub fn write(summary: &Summary<'_>) -> String {
         let said = summary.comparisons.first().map(conclusions).unwrap_or_default();
         list(&mut out, "Conclusions", said);
     }
+    list(&mut out, "Common claims, judged from this run", claims::lines(run));
     list(&mut out, "Warnings", warnings(run).into_iter().map(warning_line).collect());
     out
 }

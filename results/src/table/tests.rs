@@ -8,8 +8,11 @@ fn formats_as_they_look() {
     let run = sample::run();
     insta::assert_snapshot!("text", render(&run, Format::Text, false));
     insta::assert_snapshot!("markdown", render(&run, Format::Markdown, false));
-    let json = render(&run, Format::Json, false);
-    insta::assert_snapshot!("json", json.lines().take(80).collect::<Vec<_>>().join("\n"));
+    let mut json: serde_json::Value = serde_json::from_str(&render(&run, Format::Json, false)).unwrap();
+    let claims = json.as_object_mut().unwrap().remove("claims").unwrap();
+    assert_eq!(claims.as_array().map(Vec::len), Some(crate::claims::ALL.len()));
+    insta::assert_snapshot!("json_claim", format!("{:#}\n{:#}", claims[0], claims[1]));
+    insta::assert_snapshot!("json", format!("{json:#}").lines().take(80).collect::<Vec<_>>().join("\n"));
     let csv = render(&run, Format::Csv, false);
     insta::assert_snapshot!("csv", csv.lines().take(50).collect::<Vec<_>>().join("\n"));
     insta::assert_snapshot!("blocks", blocks(&run).lines().take(5).collect::<Vec<_>>().join("\n"));

@@ -3,6 +3,7 @@
 
 use super::grid::Grid;
 use super::{banner, cell, ratio_cell, warning_line, warnings};
+use crate::claims;
 use crate::conclude::{conclusions, measured};
 use crate::metric::Metric;
 use crate::summary::{Comparison, Standing, Summary, standing};
@@ -58,6 +59,13 @@ pub fn write(summary: &Summary<'_>, colour: bool) -> String {
             out.push_str(if i == 0 { "\n" } else { "" });
             wrapped(&mut out, "- ", line, str::to_owned);
         }
+    }
+    let judged = claims::lines(run);
+    if !judged.is_empty() {
+        out.push_str(&format!("\n{}\n", paint("common claims, judged from this run", Paint::Bold, colour)));
+    }
+    for line in judged {
+        wrapped(&mut out, "- ", &line, str::to_owned);
     }
     if !run.warnings.is_empty() {
         out.push_str(&format!("\n{}\n", paint("warnings", Paint::Bold, colour)));

@@ -1,0 +1,163 @@
+//! How each claim is judged: what its metrics would show if it were true, and the sentence about what
+//! they do show.
+//!
+//! A judge states expectations and words; whether numbers meet them is decided in `evidence`.
+
+use scenarios::Identity;
+use serde::Serialize;
+
+use super::evidence::{Answer, Evidence, Pair, Part, sides, weigh};
+use super::{Claim, Finding, Verdict};
+use crate::stats::{Judgement, MARGIN};
+use crate::sweep::{pairs, ratios, settled, stream};
+use crate::value::{number, ratio};
+
+/// The shortest head a response can have: `HTTP/1.1 200 ` and two line ends (RFC 9112, section 4).
+/// Framing below it cannot contain headers.
+const SHORTEST_HEAD_BYTES: f64 = 17.0;
+
+const HEADERS: &str = "repeated headers";
+
+/// No experiment yet.
+pub fn not_yet(_: &Claim, _: &Evidence<'_>) -> Finding {
+    (Verdict::NotMeasured, String::new())
+}
+
+fn no_lanes() -> Finding {
+    (Verdict::NotMeasured, "This run did not measure both sse-h1 and ws-h1.".to_owned())
+}
+
+/// Claim 2: opening is cheaper for SSE in every respect.
+pub fn opening(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let Some(pair) = &evidence.tuned else { return no_lanes() };
+    let parts = pair.parts(claim.metrics, Judgement::Better);
+    let verdict = weigh(&parts, || sides(&parts));
+    let used_up = used_up(pair).map_or(String::new(), |events| {
+        format!(" After {events} the larger events of SSE have used up the bytes it saves by opening.")
+    });
+    (verdict, format!("{}.{used_up}", pair.found(&parts)))
+}
+
+/// After how many events the stream bytes of SSE, which opened with fewer, exceed WebSocket's.
+fn used_up(pair: &Pair<'_>) -> Option<String> {
+    let sum = |names: &[&str], lane| names.iter().map(|name| pair.level(name, lane)).sum::<Option<f64>>();
+    let more = |names: &[&str]| Some(sum(names, pair.sse)? - sum(names, pair.ws)?);
+    let saved = -more(&["handshake down", "handshake up"])?;
+    let extra = more(&["payload", "event framing", "transport framing"])?;
+    let events = (saved / extra).floor() + 1.0;
+    let text = if events == 1.0 { "1 event".to_owned() } else { format!("{} events", number(events)) };
+    (saved > 0.0 && extra > 0.0).then_some(text)
+}
+
+/// Claim 3: SSE is later at every quantile.
+pub fn sooner(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let Some(pair) = &evidence.tuned else { return no_lanes() };
+    let parts = pair.parts(claim.metrics, Judgement::Worse);
+    let verdict = weigh(&parts, || sides(&parts));
+    (verdict, format!("{}.", pair.found(&parts)))
+}
+
+/// Claim 4: headers are repeated, and an event weighs more, here and at every size of the sweep.
+pub fn overhead(_: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let Some(pair) = &evidence.tuned else { return no_lanes() };
+    let mut parts = vec![repeated_headers(pair), pair.part("wire bytes down", Judgement::Worse)];
+    let points = ratios(&pairs(pair.run, pair.sse, pair.ws), stream);
+    parts.extend(by_size(&points));
+    let verdict = weigh(&parts, || {
+        let halves = (parts[0].answer == Answer::Against)
+            .then(|| "what is meant (headers are not repeated, framing is paid)".to_owned());
+        let on: Vec<String> = halves.into_iter().chain(break_even(&points)).collect();
+        if on.is_empty() { "which bytes are meant".to_owned() } else { on.join(" and on ") }
+    });
+    let headers = parts.remove(0).said;
+    let layers = ["event framing", "transport framing"].map(|name| pair.part(name, Judgement::Worse));
+    parts.extend(layers);
+    (verdict, format!("{headers}. {}.", pair.found(&parts)))
+}
+
+/// Whether what HTTP adds to an event can hold the head of a response.
+fn repeated_headers(pair: &Pair<'_>) -> Part {
+    let framing = pair.level("transport framing", pair.sse);
+    let Some((framing, head)) = framing.zip(pair.level("handshake down", pair.sse)) else {
+        let said = format!("HTTP framing of {}: not measured", pair.sse);
+        return Part { name: HEADERS.to_owned(), answer: Answer::Missing, said };
+    };
+    let (answer, word) = match framing {
+        bytes if bytes >= head => (Answer::For, "repeated"),
+        bytes if bytes < SHORTEST_HEAD_BYTES => (Answer::Against, "not repeated"),
+        _ => (Answer::Unclear, "perhaps repeated in part"),
+    };
+    let said = format!(
+        "{} opens with response headers of {} B and adds {} B of HTTP framing to each event: headers are {word}",
+        pair.sse,
+        number(head),
+        number(framing)
+    );
+    Part { name: HEADERS.to_owned(), answer, said }
+}
+
+/// The smallest payload at which SSE's stream costs more, the largest at which it does not.
+fn by_size(points: &[(f64, f64)]) -> Vec<Part> {
+    let costs_more = |point: &&(f64, f64)| point.1 > 1.0 + MARGIN;
+    let part = |answer| {
+        move |point: &(f64, f64)| Part {
+            name: "stream bytes".to_owned(),
+            answer,
+            said: format!("stream bytes {}x at a payload of {} B", ratio(point.1), number(point.0)),
+        }
+    };
+    let dearer = points.iter().find(costs_more).map(part(Answer::For));
+    let equal = points.iter().rfind(|point| !costs_more(point)).map(part(Answer::Against));
+    dearer.into_iter().chain(equal).collect()
+}
+
+/// Between which measured sizes the stream of SSE stops costing more.
+fn break_even(points: &[(f64, f64)]) -> Option<String> {
+    let at = settled(points).filter(|at| *at > 0)?;
+    let (before, after) = (points[at - 1], points[at]);
+    (before.1 > 1.0).then(|| {
+        format!(
+            "the payload: from a size between {} B and {} B on, stream bytes differ by less than 3 %",
+            number(before.0),
+            number(after.0)
+        )
+    })
+}
+
+/// Claim 7: fields cost SSE less than an envelope costs WebSocket.
+pub fn built_in(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let Some(pair) = &evidence.tuned else { return no_lanes() };
+    let scenario = &pair.run.scenario;
+    if scenario.identity == Identity::None {
+        return (Verdict::NotMeasured, "Events of this run carry no identity.".to_owned());
+    }
+    let parts = pair.parts(claim.metrics, Judgement::Better);
+    let verdict = weigh(&parts, || sides(&parts));
+    let (identity, envelope) = (word(&scenario.identity), word(&scenario.envelope));
+    (verdict, format!("{}; identity `{identity}`, envelope `{envelope}`.", pair.found(&parts)))
+}
+
+/// How a word of the scenario is written in it.
+fn word(value: &impl Serialize) -> String {
+    let written = serde_json::to_value(value).ok();
+    written.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Claim 10: an SSE server needs less of everything, on the tuned stack and on the stock one. One of
+/// them alone would mislead: a library's default turns the verdict.
+pub fn resources(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let stacks = [(&evidence.tuned, "tuned"), (&evidence.stock, "stock")];
+    let (mut parts, mut numbers) = (Vec::new(), Vec::new());
+    for (pair, stack) in stacks {
+        let Some(pair) = pair else {
+            let said = format!("The {stack} servers were not in this run.");
+            numbers.push(said.clone());
+            parts.push(Part { name: format!("the {stack} servers"), answer: Answer::Missing, said });
+            continue;
+        };
+        let found = pair.parts(claim.metrics, Judgement::Better);
+        numbers.push(format!("{}.", pair.found(&found)));
+        parts.extend(found.into_iter().map(|part| Part { name: format!("{} ({stack})", part.name), ..part }));
+    }
+    (weigh(&parts, || sides(&parts)), numbers.join(" "))
+}

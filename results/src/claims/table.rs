@@ -1,0 +1,127 @@
+//! The claims, one row each: as people say it, the proposition that can be measured, its experiment,
+//! the deciding metrics, the charts that show it, what a verdict leaves open, and who judges.
+//!
+//! Metrics and charts are named as in their own tables. A claim without an experiment yet says which
+//! one it needs.
+
+use super::Claim;
+use super::judges::{built_in, not_yet, opening, overhead, resources, sooner};
+
+/// All claims, by number.
+pub static ALL: &[Claim] = &[
+    later(
+        1,
+        "WebSocket is full duplex; SSE needs another channel upward.",
+        "messages upward: frames on ws-h1 against HTTP requests beside sse-h1, at the same rate",
+    ),
+    Claim {
+        number: 2,
+        said: "WebSocket needs an upgrade handshake; SSE is plain HTTP.",
+        proposition: "Opening a WebSocket costs more than opening an SSE stream, in bytes and in time.",
+        experiment: "any scenario on sse-h1 and ws-h1",
+        metrics: &["handshake down", "handshake up", "connect p50", "connect p99"],
+        charts: &["joining"],
+        limits: "Clients of this project send few headers; a browser adds its own to either. Over loopback a \
+                 round trip costs almost nothing, so the time is that of both ends while all subscribers arrive.",
+        judge: opening,
+    },
+    Claim {
+        number: 3,
+        said: "WebSocket has very low latency; SSE suits what is not so real-time.",
+        proposition: "A push arrives sooner over WebSocket than over SSE, at the same load.",
+        experiment: "ticker on sse-h1 and ws-h1",
+        metrics: &["latency mean", "latency p50", "latency p99"],
+        charts: &["latency-percentiles"],
+        limits: "This is the time of a fan-out to all subscribers on warm connections. Whether the difference \
+                 matters, and whether SSE is real-time enough, only the application can say.",
+        judge: sooner,
+    },
+    Claim {
+        number: 4,
+        said: "Every SSE push still carries HTTP headers; WebSocket has almost no overhead after the handshake.",
+        proposition: "An event over SSE repeats HTTP headers and costs more bytes than over WebSocket.",
+        experiment: "ticker, with its sweep of payload sizes, on sse-h1 and ws-h1",
+        metrics: &["wire bytes down", "event framing", "transport framing"],
+        charts: &["bytes", "break-even"],
+        limits: "HTTP/1.1 without compression, one event a write, at the identity of this scenario.",
+        judge: overhead,
+    },
+    later(
+        5,
+        "SSE is more efficient than traditional polling, because the connection is reused.",
+        "sse-h1 against polling and long-polling lanes that carry the same events",
+    ),
+    later(
+        6,
+        "SSE carries only UTF-8 text; WebSocket carries binary too.",
+        "binary bodies: encoded as text on sse-h1 against binary frames on ws-h1",
+    ),
+    Claim {
+        number: 7,
+        said: "SSE has ids, retry and types built in; WebSocket needs a home-made envelope.",
+        proposition: "The same id and event name cost more bytes in a WebSocket envelope than in SSE's own fields.",
+        experiment: "any scenario with identity `id` or `id+event` on sse-h1 and ws-h1",
+        metrics: &["event framing"],
+        charts: &["bytes"],
+        limits: "SSE's framing counts its `data:` field and blank line, which it needs without identity too. \
+                 Another envelope weighs otherwise (`--set envelope=json`); `retry`, and the work of agreeing \
+                 on an envelope, are not measured.",
+        judge: built_in,
+    },
+    later(
+        8,
+        "WebSocket needs heartbeats; SSE does not.",
+        "silent and half-dead connections (a blackhole), with and without pings or comments, until noticed",
+    ),
+    later(
+        9,
+        "WebSocket suits frequent two-way traffic; SSE suits updates driven by the server.",
+        "several workloads, with and without traffic upward, each on sse-h1 and ws-h1",
+    ),
+    Claim {
+        number: 10,
+        said: "SSE needs no special configuration and holds fewer resources.",
+        proposition: "An SSE server holds less memory and uses less CPU than a WebSocket server.",
+        experiment: "ticker on sse-h1, ws-h1, sse-h1%axum and ws-h1%axum",
+        metrics: &["server memory", "server CPU"],
+        charts: &["memory", "cpu"],
+        limits: "Memory per idle connection and CPU per delivery, of these server libraries. What proxies and \
+                 load balancers must be told is not measured.",
+        judge: resources,
+    },
+    later(
+        11,
+        "A page with EventSource is limited to six connections per origin on HTTP/1.1.",
+        "browsers opening many streams to one origin, over HTTP/1.1 and HTTP/2",
+    ),
+    later(
+        12,
+        "complete() ends a WebSocket; an EventSource reconnects and starts again unless told not to.",
+        "streams that the server ends, with each client's native policy, counting events received twice",
+    ),
+    later(
+        13,
+        "The SSE client reconnects and resumes by itself (Last-Event-ID).",
+        "connections cut on purpose: gaps, duplicates and time to catch up on sse-h1",
+    ),
+    later(
+        14,
+        "With WebSocket the application must reconnect and resume by hand.",
+        "connections cut on purpose: the same on ws-h1, with the native and with the same policy",
+    ),
+    later(
+        15,
+        "retry: hints tame the herd that reconnects.",
+        "a server restart with and without retry hints: peak of connections per 100 ms",
+    ),
+    later(
+        16,
+        "Proxies and firewalls may block WebSocket; SSE passes.",
+        "both lanes through real proxies in their default and their recommended configuration",
+    ),
+];
+
+const fn later(number: u8, said: &'static str, experiment: &'static str) -> Claim {
+    let (metrics, charts): (&[&str], &[&str]) = (&[], &[]);
+    Claim { number, said, proposition: "", experiment, metrics, charts, limits: "", judge: not_yet }
+}

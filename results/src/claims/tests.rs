@@ -1,0 +1,232 @@
+//! Every claim that can be judged, on a made-up run and on its inverse; and the runs that judge less
+//! or nothing.
+
+use super::*;
+use crate::charts;
+use crate::run::{KernelCounts, Severity, Trial, Warning};
+use crate::sample::{self, exchange, exchanged};
+use crate::summary::judged_further;
+use scenarios::{Envelope, Identity};
+
+const TUNED: [&str; 2] = ["sse-h1", "ws-h1"];
+const STOCK: [&str; 2] = ["sse-h1%axum", "ws-h1%axum"];
+
+/// What a run says, looked up by the number of a claim.
+struct Said(Vec<Judged>);
+
+impl Said {
+    fn of(run: &Run) -> Self {
+        Self(judge(run))
+    }
+
+    fn word(&self, number: u8) -> &'static str {
+        self.0.iter().find(|judged| judged.claim.number == number).unwrap().verdict.word()
+    }
+
+    fn reason(&self, number: u8) -> String {
+        self.0.iter().find(|judged| judged.claim.number == number).unwrap().reason()
+    }
+
+    fn words(&self) -> Vec<(u8, &'static str)> {
+        let judged = self.0.iter().filter(|judged| judged.is_measured());
+        judged.map(|judged| (judged.claim.number, judged.verdict.word())).collect()
+    }
+}
+
+/// All lanes that any claim asks for.
+fn all_stacks() -> Run {
+    sample::with(&[TUNED, STOCK].concat(), 5)
+}
+
+fn tuned(repetitions: u64) -> Run {
+    sample::with(&TUNED, repetitions)
+}
+
+fn inverse(run: Run) -> Run {
+    exchanged(exchanged(run, TUNED[0], TUNED[1]), STOCK[0], STOCK[1])
+}
+
+fn trials<'a>(run: &'a mut Run, lane: &'a str) -> impl Iterator<Item = &'a mut Trial> {
+    run.trials.iter_mut().filter(move |trial| trial.lane.to_string() == lane)
+}
+
+/// The sample's SSE is the slower to connect: with the times exchanged, its opening is cheaper in all.
+fn quick_to_open() -> Run {
+    let mut run = tuned(5);
+    let times: Vec<_> = trials(&mut run, "ws-h1").map(|trial| trial.connect.clone()).collect();
+    let slow: Vec<_> = trials(&mut run, "sse-h1").map(|trial| trial.connect.clone()).collect();
+    trials(&mut run, "sse-h1").zip(times).for_each(|(trial, time)| trial.connect = time);
+    trials(&mut run, "ws-h1").zip(slow).for_each(|(trial, time)| trial.connect = time);
+    run
+}
+
+/// Every SSE event carries 200 bytes of headers, at small payloads alone.
+fn headers_on_every_push() -> Run {
+    let mut run = tuned(5);
+    run.sweep.clear();
+    for trial in trials(&mut run, "sse-h1") {
+        trial.bytes.transport_framing = 200 * trial.ledger.delivered;
+        let kernel = trial.kernel.unwrap();
+        trial.kernel = Some(KernelCounts { down_bytes: trial.bytes.down(), ..kernel });
+    }
+    run
+}
+
+/// As an envelope of more bytes than SSE's fields would look.
+fn heavy_envelope() -> Run {
+    let mut run = tuned(5);
+    run.scenario.envelope = Envelope::Json;
+    trials(&mut run, "ws-h1").for_each(|trial| trial.bytes.event_framing = 40 * trial.ledger.delivered);
+    run
+}
+
+/// The sample's stock SSE server is the leaner one already.
+fn lean_sse() -> Run {
+    exchanged(all_stacks(), TUNED[0], TUNED[1])
+}
+
+/// A run that supports the claim, and is refuted by its inverse.
+const FLIPS: [(u8, fn() -> Run); 5] =
+    [(2, quick_to_open), (3, || tuned(5)), (4, headers_on_every_push), (7, heavy_envelope), (10, lean_sse)];
+
+#[test]
+fn the_verdict_on_every_claim_that_can_be_judged_flips_with_the_data() {
+    let judged: Vec<u8> =
+        ALL.iter().filter(|claim| !claim.proposition.is_empty()).map(|claim| claim.number).collect();
+    assert_eq!(FLIPS.map(|flip| flip.0).to_vec(), judged);
+    for (number, run) in FLIPS {
+        let (said, inverse) = (Said::of(&run()), Said::of(&inverse(run())));
+        let (reason, words) = (said.reason(number), (said.word(number), inverse.word(number)));
+        assert_eq!(words, ("supported", "refuted"), "claim {number}: {reason}");
+    }
+}
+
+#[test]
+fn every_row_can_be_read_and_names_what_there_is() {
+    let run = tuned(1);
+    let entries = judged_further(&run, run.scenario.lanes[0], run.scenario.lanes[1]);
+    let compared: Vec<&str> = entries.iter().map(|(metric, _)| metric.name).collect();
+    for (claim, number) in ALL.iter().zip(1..) {
+        assert_eq!(claim.number, number);
+        assert!(claim.said.ends_with('.') && !claim.experiment.is_empty());
+        assert_eq!(claim.proposition.is_empty(), claim.metrics.is_empty(), "claim {number}");
+        assert_eq!(claim.proposition.is_empty(), claim.charts.is_empty(), "claim {number}");
+        claim.metrics.iter().for_each(|name| assert!(compared.contains(name), "{name}"));
+        claim.charts.iter().for_each(|name| assert!(charts::ALL.iter().any(|c| c.name == *name), "{name}"));
+    }
+    assert_eq!(ALL.len(), 16);
+}
+
+#[test]
+fn what_is_said_of_the_sample() {
+    insta::assert_snapshot!(lines(&all_stacks()).join("\n\n"));
+}
+
+/// In the sample SSE opens with fewer bytes and takes longer, adds framing but no headers, and its stock
+/// server is the leaner one.
+#[test]
+fn questions_that_disagree_make_it_depend_and_say_on_what() {
+    let said = Said::of(&all_stacks());
+    assert_eq!([2, 4, 10].map(|number| said.word(number)), ["depends"; 3]);
+    assert!(said.reason(2).starts_with(
+        "It depends on what counts: for it speak handshake down, handshake up; against it connect p50, connect p99."
+    ));
+    let on = said.reason(4);
+    assert!(on.contains("headers are not repeated") && on.contains("between 400 B and 1,000 B"));
+    assert!(said.reason(10).contains(
+        "for it speak server memory (stock), server CPU (stock); against it server memory (tuned), server CPU (tuned)"
+    ));
+    let mut run = tuned(5);
+    exchange(run.memory.iter_mut().map(|memory| &mut memory.lane), TUNED[0], TUNED[1]);
+    assert!(
+        Said::of(&run)
+            .reason(10)
+            .contains("for it speak server memory (tuned); against it server CPU (tuned)")
+    );
+}
+
+/// A library's default turns claim 10, so servers of one kind do not judge it.
+#[test]
+fn one_stack_alone_is_no_verdict_and_names_the_other() {
+    for (lanes, missing) in [(TUNED, "stock"), (STOCK, "tuned")] {
+        let said = Said::of(&sample::with(&lanes, 5));
+        assert_eq!(said.word(10), "not measured");
+        assert!(said.reason(10).contains(&format!("The {missing} servers were not in this run.")));
+    }
+}
+
+/// No practical difference is no support: neither for "sooner" nor for "fewer".
+#[test]
+fn a_lane_against_its_own_copy_supports_nothing() {
+    let mut run = tuned(5);
+    let copies: Vec<Trial> = trials(&mut run, "ws-h1").map(|trial| trial.clone()).collect();
+    let sse = run.scenario.lanes[0];
+    let like = |trial: &Trial| Trial { lane: sse, ..trial.clone() };
+    run.trials = copies.iter().map(like).chain(copies.clone()).collect();
+    run.sweep.clear();
+    run.memory[0].points = run.memory[1].points.clone();
+    assert_eq!(Said::of(&run).words(), [2, 3, 4, 7].map(|number| (number, "refuted")));
+    run.trials[0].blocks.iter_mut().for_each(|block| block.client_cpu_ns = block.span_ns);
+    let under_stress = Said::of(&run);
+    assert_eq!([2, 3].map(|number| under_stress.word(number)), ["inconclusive"; 2]);
+}
+
+/// Lanes exchanged in two of five starts: the ratio points both ways.
+#[test]
+fn a_wide_interval_is_inconclusive() {
+    let mut run = tuned(5);
+    let some = run.trials.iter_mut().filter(|trial| trial.repetition % 2 == 1);
+    exchange(some.map(|trial| &mut trial.lane), TUNED[0], TUNED[1]);
+    let said = Said::of(&run);
+    assert!(said.word(3) == "inconclusive" && said.reason(3).contains("unclear"), "{}", said.reason(3));
+}
+
+#[test]
+fn one_start_decides_by_exact_bytes_only() {
+    let said = Said::of(&tuned(1));
+    assert_eq!((said.word(7), said.word(4)), ("refuted", "depends"));
+    assert!(said.reason(7).contains("2.90x (exact)") && said.reason(4).contains("measured once"));
+}
+
+#[test]
+fn what_is_missing_is_not_judged_and_named() {
+    let few = Said::of(&tuned(1));
+    assert_eq!(few.word(3), "not measured");
+    assert!(few.reason(3).contains("latency p99: too few events on sse-h1, too few events on ws-h1"));
+    let mut run = tuned(5);
+    run.memory.clear();
+    run.scenario.identity = Identity::None;
+    let said = Said::of(&run);
+    assert_eq!((said.word(7), said.word(10)), ("not measured", "not measured"));
+    assert!(said.reason(10).contains("server memory: not measured on sse-h1, not measured on ws-h1"));
+    trials(&mut run, "sse-h1").for_each(|trial| trial.kernel = None);
+    run.sweep.clear();
+    assert_eq!(Said::of(&run).word(4), "not measured");
+}
+
+#[test]
+fn a_run_without_the_lanes_judges_nothing() {
+    for lanes in [&["raw"][..], &["sse-h1", "raw"], &["sse-h1@reqwest", "ws-h1@tungstenite"]] {
+        let said = Said::of(&sample::with(lanes, 5));
+        assert_eq!(said.words(), []);
+        assert_eq!(said.reason(3), "This run did not measure both sse-h1 and ws-h1.");
+    }
+}
+
+#[test]
+fn an_invalid_run_judges_nothing() {
+    let mut run = all_stacks();
+    assert_eq!(Said::of(&run).words().len(), 5);
+    let text = "saturated".to_owned();
+    run.warnings.push(Warning { severity: Severity::Invalid, lane: None, repetition: None, text });
+    let said = Said::of(&run);
+    assert!(said.words().is_empty() && said.0.iter().all(|judged| judged.finding.contains("invalid")));
+}
+
+#[test]
+fn broken_runs_are_judged_without_a_panic() {
+    for run in sample::broken() {
+        assert_eq!(judge(&run).len(), ALL.len());
+        assert!(lines(&run).iter().all(|line| !line.contains("NaN") && !line.contains("unbounded")));
+    }
+}
