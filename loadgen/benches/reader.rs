@@ -24,7 +24,7 @@ use loadgen::lanes::decoder::{Decoder, Wire};
 use loadgen::lanes::raw::Raw;
 use loadgen::lanes::sse::{Body, Sse};
 use loadgen::lanes::ws::Ws;
-use loadgen::lanes::{Arrival, Counts, READ_BUFFER, Sink, Subscriber, Target};
+use loadgen::lanes::{Arrival, Bytes, READ_BUFFER, Sink, Subscriber, Target};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::unistd::gettid;
 use scenarios::{Arrivals, Block, Event, Lane, Moment, Payload, Scenario, Schedule, Transport};
@@ -269,7 +269,7 @@ impl Sink for Counting {
         self.station.event(event, arrival);
     }
 
-    fn counted(&mut self, counts: Option<Counts>) {
+    fn counted(&mut self, counts: Option<Bytes>) {
         let now = counts.expect("a lean client counts").received();
         self.received.fetch_add(now - self.before, Ordering::Release);
         self.before = now;

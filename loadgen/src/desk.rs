@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::contract::{Joined, Phase, SampledRead, Second};
 use crate::expect::Expected;
 use crate::failure::Failure;
-use crate::lanes::{Arrival, Counts, Sink};
+use crate::lanes::{Arrival, Sink};
 use crate::recorder::Recorder;
 
 thread_local! {
@@ -31,7 +31,7 @@ pub fn at<T>(work: impl FnOnce(&mut Desk) -> T) -> T {
 struct Seat {
     began: Moment,
     greeted: bool,
-    counts: Option<Counts>,
+    counts: Option<Bytes>,
     port: Option<u16>,
 }
 
@@ -42,7 +42,7 @@ pub struct Desk {
     open: usize,
     waiting: usize,
     recorder: Option<Recorder>,
-    counts_at_arming: Counts,
+    counts_at_arming: Bytes,
     joined: Joined,
     samples: Vec<SampledRead>,
     failures: BTreeMap<String, (u64, String)>,
@@ -89,7 +89,7 @@ impl Desk {
     }
 
     /// A subscriber's handshake is complete.
-    pub fn opened(&mut self, index: usize, counts: Option<Counts>, sockets: Option<Sockets>) {
+    pub fn opened(&mut self, index: usize, counts: Option<Bytes>, sockets: Option<Sockets>) {
         self.joined.connect.record(Moment::now().nanos_since(self.seats[index].began));
         self.seats[index].counts = counts;
         self.joined.sockets = self.joined.sockets.take().or(sockets);
@@ -174,7 +174,7 @@ impl Desk {
             blocks: blocks.map(|(index, count)| (*count, packed(&recorder, index))).collect(),
             latency: recorder.latency().clone(),
             jitter: recorder.jitter().clone(),
-            bytes: self.shows_bytes().then(|| bytes(&counts, &self.counts_at_arming, 0)),
+            bytes: self.shows_bytes().then(|| counts - self.counts_at_arming),
             received_sha256: recorder.received_sha256(),
             samples: std::mem::take(&mut self.samples),
             failures: self.failures.clone(),
@@ -184,7 +184,7 @@ impl Desk {
     /// What connecting cost so far.
     #[must_use]
     pub fn joined(&self) -> Joined {
-        let all = bytes(&self.counts(), &Counts::default(), self.seats.len() as u64);
+        let all = Bytes { connections: self.seats.len() as u64, ..self.counts() };
         Joined { bytes: self.shows_bytes().then_some(all), ..self.joined.clone() }
     }
 
@@ -192,38 +192,13 @@ impl Desk {
         self.seats.iter().any(|seat| seat.counts.is_some())
     }
 
-    fn counts(&self) -> Counts {
-        self.seats.iter().filter_map(|seat| seat.counts).fold(Counts::default(), |sum, one| Counts {
-            payload: sum.payload + one.payload,
-            event_framing: sum.event_framing + one.event_framing,
-            transport_framing: sum.transport_framing + one.transport_framing,
-            control: sum.control + one.control,
-            tls: sum.tls + one.tls,
-            tls_records: sum.tls_records + one.tls_records,
-            up: sum.up + one.up,
-            handshake_down: sum.handshake_down + one.handshake_down,
-            handshake_up: sum.handshake_up + one.handshake_up,
-        })
+    fn counts(&self) -> Bytes {
+        self.seats.iter().filter_map(|seat| seat.counts).sum()
     }
 }
 
 fn packed(recorder: &Recorder, block: usize) -> Vec<Second> {
     recorder.time_line(block).map(|(start, span, held)| Second::pack(start, span, held)).collect()
-}
-
-fn bytes(now: &Counts, before: &Counts, connections: u64) -> Bytes {
-    Bytes {
-        payload: now.payload - before.payload,
-        event_framing: now.event_framing - before.event_framing,
-        transport_framing: now.transport_framing - before.transport_framing,
-        control: now.control - before.control,
-        tls: now.tls - before.tls,
-        tls_records: now.tls_records - before.tls_records,
-        up: now.up - before.up,
-        connections,
-        handshake_down: now.handshake_down - before.handshake_down,
-        handshake_up: now.handshake_up - before.handshake_up,
-    }
 }
 
 /// Where the events of one subscriber go.
@@ -236,7 +211,7 @@ impl Sink for Station {
     }
 
     #[inline]
-    fn counted(&mut self, counts: Option<Counts>) {
+    fn counted(&mut self, counts: Option<Bytes>) {
         at(|desk| desk.seats[self.0].counts = counts);
     }
 

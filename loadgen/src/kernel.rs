@@ -68,21 +68,6 @@ pub fn counts(ports: &[u16]) -> Result<KernelCounts> {
     Ok(sum)
 }
 
-/// What was counted between two readings.
-#[must_use]
-pub const fn between(before: &KernelCounts, after: &KernelCounts) -> KernelCounts {
-    KernelCounts {
-        down_bytes: after.down_bytes.saturating_sub(before.down_bytes),
-        up_bytes: after.up_bytes.saturating_sub(before.up_bytes),
-        down_segments: after.down_segments.saturating_sub(before.down_segments),
-        up_segments: after.up_segments.saturating_sub(before.up_segments),
-        down_data_segments: after.down_data_segments.saturating_sub(before.down_data_segments),
-        up_data_segments: after.up_data_segments.saturating_sub(before.up_data_segments),
-        server_sent_bytes: after.server_sent_bytes.saturating_sub(before.server_sent_bytes),
-        retransmits: after.retransmits.saturating_sub(before.retransmits),
-    }
-}
-
 fn dump(port: u16, end: End) -> Result<Vec<Counters>> {
     let netlink: OwnedFd =
         socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)?;
@@ -193,7 +178,7 @@ mod tests {
         server.read_exact(&mut [0; 321]).unwrap();
         server.write_all(&[1; 12_345]).unwrap();
         client.read_exact(&mut [0; 12_345]).unwrap();
-        let steady = between(&before, &counts(&[port]).unwrap());
+        let steady = counts(&[port]).unwrap() - before;
         assert_eq!((steady.down_bytes, steady.up_bytes, steady.server_sent_bytes), (12_345, 321, 12_345));
         assert_eq!(steady.up_data_segments, 1);
         assert!(steady.down_data_segments >= 1 && steady.retransmits == 0);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use results::run::{Bytes, KernelCounts};
+use results::run::KernelCounts;
 use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
 use servers::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
 
@@ -346,24 +346,7 @@ fn spell(failures: &BTreeMap<String, (u64, String)>) -> String {
 fn merge(mut all: Joined, one: Joined) -> Joined {
     all.connect.merge(&one.connect);
     all.first_event.merge(&one.first_event);
-    all.bytes = all.bytes.zip(one.bytes).map(|(a, b)| sum(a, b));
+    all.bytes = all.bytes.zip(one.bytes).map(|(a, b)| a + b);
     all.sampled_ports.extend(one.sampled_ports);
     all
-}
-
-/// Bytes of both.
-#[must_use]
-pub fn sum(a: Bytes, b: Bytes) -> Bytes {
-    Bytes {
-        payload: a.payload + b.payload,
-        event_framing: a.event_framing + b.event_framing,
-        transport_framing: a.transport_framing + b.transport_framing,
-        control: a.control + b.control,
-        tls: a.tls + b.tls,
-        tls_records: a.tls_records + b.tls_records,
-        up: a.up + b.up,
-        connections: a.connections + b.connections,
-        handshake_down: a.handshake_down + b.handshake_down,
-        handshake_up: a.handshake_up + b.handshake_up,
-    }
 }

@@ -7,7 +7,6 @@ use anyhow::{Result, bail};
 use results::run::SweepPoint;
 use scenarios::{Arrivals, Block, Count, Lane, Moment, Payload, Scenario, Schedule};
 
-use crate::kernel;
 use crate::lane::{Cores, LaneProcesses};
 
 /// Events of each size.
@@ -16,7 +15,7 @@ const EACH: u64 = 20;
 /// How long one event may take in lock-step, ns.
 const PATIENCE_NS: u64 = 5_000_000_000;
 
-/// Counts bytes of one lane at every size of the scenario's sweep.
+/// Bytes bytes of one lane at every size of the scenario's sweep.
 ///
 /// # Errors
 /// A worker dies, or an event does not arrive.
@@ -50,9 +49,8 @@ fn point(lane: &mut LaneProcesses, name: Lane, size: u64, first_seq: u64, events
             bail!("event {seq} of {size} bytes did not arrive on lane {name}");
         }
     }
-    let counted = kernel::between(&before, &lane.kernel()?);
+    let counted = lane.kernel()? - before;
     let phases = lane.close(first_seq + events)?;
-    let bytes =
-        phases.iter().filter_map(|phase| phase.bytes).fold(results::run::Bytes::default(), crate::lane::sum);
+    let bytes = phases.iter().filter_map(|phase| phase.bytes).sum();
     Ok(SweepPoint { lane: name, payload_bytes: size, events, bytes, kernel: counted })
 }

@@ -7,7 +7,7 @@ use scenarios::{Moment, Schedule};
 use servers::contract::Totals;
 
 use crate::contract::{Joined, Second};
-use crate::lane::{Measured, sum};
+use crate::lane::Measured;
 use crate::pace::Cost;
 use crate::stages;
 
@@ -65,7 +65,7 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         ledger: ledger(measured, total(|t| t.events_dropped)),
         blocks: blocks(&facts)?,
         bytes: bytes(measured, facts.joined.bytes),
-        kernel: Some(crate::kernel::between(idle, done)),
+        kernel: Some(*done - *idle),
         kernel_connect: Some(*connected),
         server_writes: total(|t| t.writes),
         published_sha256: measured.ran.first().context("a lane has a host")?.bodies_sha256.clone(),
@@ -101,7 +101,7 @@ fn ledger(measured: &Measured, dropped_by_server: u64) -> Ledger {
 /// Steady-state bytes of the phase beside the handshakes of joining; zeros where the stack hides
 /// them.
 fn bytes(measured: &Measured, joined: Option<Bytes>) -> Bytes {
-    let steady = measured.phases.iter().filter_map(|phase| phase.bytes).fold(Bytes::default(), sum);
+    let steady: Bytes = measured.phases.iter().filter_map(|phase| phase.bytes).sum();
     let joined = joined.unwrap_or_default();
     Bytes {
         connections: joined.connections,

@@ -90,36 +90,49 @@ const SERVERS: [(&str, ServerStack, &[Transport], &str); 2] = [
     ),
 ];
 
-/// `(suffix, stack, transports it can receive, whether through TLS, about)`.
-const CLIENTS: [(&str, ClientStack, &[Transport], bool, &str); 3] = [
-    ("", ClientStack::Lean, &[Transport::Sse, Transport::Ws, Transport::Raw], true, ""),
-    ("@reqwest", ClientStack::Reqwest, &[Transport::Sse], false, "client: reqwest + eventsource-stream"),
+/// `(suffix, stack, transports it can receive, about)`.
+const CLIENTS: [(&str, ClientStack, &[Transport], &str); 3] = [
+    ("", ClientStack::Lean, &[Transport::Sse, Transport::Ws, Transport::Raw], ""),
+    ("@reqwest", ClientStack::Reqwest, &[Transport::Sse], "client: reqwest + eventsource-stream"),
     (
         "@tungstenite",
         ClientStack::Tungstenite,
         &[Transport::Ws],
-        false,
         "client: tokio-tungstenite, default buffers",
     ),
 ];
 
+/// The lanes with each row of a part of the grammar, rows outermost, as far as they exist.
+fn widened<R>(lanes: Vec<Lane>, rows: &[R], with: impl Fn(Lane, &R) -> Lane) -> Vec<Lane> {
+    let with = &with;
+    let all = rows.iter().flat_map(|row| lanes.iter().map(move |lane| with(*lane, row)));
+    all.filter(|lane| lane.exists()).collect()
+}
+
 impl Lane {
-    /// Every lane that can be named, base lanes first.
+    /// Every lane that can be named, base lanes first. Each line widens the list by one part of the
+    /// grammar, and what cannot be combined is left out.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let mut lanes: Vec<Self> = Vec::new();
-        for (_, server, serves, _) in SERVERS {
-            for (_, client, receives, secure, _) in CLIENTS {
-                for (_, tls, _) in TLS.into_iter().filter(|row| secure || !row.1) {
-                    for (_, transport, carrier, _) in BASES {
-                        if serves.contains(&transport) && receives.contains(&transport) {
-                            lanes.push(Self { transport, carrier, tls, server, client });
-                        }
-                    }
-                }
-            }
-        }
-        lanes
+        let bases = BASES.iter().map(|row| Self {
+            transport: row.1,
+            carrier: row.2,
+            tls: false,
+            server: ServerStack::Tuned,
+            client: ClientStack::Lean,
+        });
+        let lanes = widened(bases.collect(), &TLS, |lane, row| Self { tls: row.1, ..lane });
+        let lanes = widened(lanes, &CLIENTS, |lane, row| Self { client: row.1, ..lane });
+        widened(lanes, &SERVERS, |lane, row| Self { server: row.1, ..lane })
+    }
+
+    /// Whether its parts can be combined.
+    fn exists(self) -> bool {
+        let serves = SERVERS.iter().any(|row| row.1 == self.server && row.2.contains(&self.transport));
+        let receives = CLIENTS.iter().any(|row| row.1 == self.client && row.2.contains(&self.transport));
+        // The ecosystem's clients are measured as they come, without options.
+        let plain = !self.tls;
+        serves && receives && (plain || self.client == ClientStack::Lean)
     }
 
     /// What this lane is, in a line.
@@ -128,7 +141,7 @@ impl Lane {
         let base = BASES.iter().find(|row| row.1 == self.transport).map_or("", |row| row.3);
         let tls = TLS.iter().find(|row| row.1 == self.tls).map_or("", |row| row.2);
         let server = SERVERS.iter().find(|row| row.1 == self.server).map_or("", |row| row.3);
-        let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.4);
+        let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.3);
         [base, tls, server, client]
             .iter()
             .filter(|part| !part.is_empty())

@@ -8,7 +8,7 @@ use scenarios::{Envelope, Event, Identity, envelope};
 use super::raw::Raw;
 use super::sse::Sse;
 use super::ws::Ws;
-use super::{Counts, MAX_EVENT};
+use super::{Bytes, MAX_EVENT};
 use crate::failure::Failure;
 
 /// The wire of a lane.
@@ -60,14 +60,14 @@ impl Decoder {
 
     /// Bytes received by layer; what was sent is not known here.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Bytes {
         let counts = match &self.wire {
             Wire::Sse(sse) => sse.counts(),
             Wire::Ws(ws) => ws.counts(),
             Wire::Raw(raw) => raw.counts(),
         };
         let transport_framing = self.received - counts.payload - counts.event_framing - counts.control;
-        Counts { transport_framing, handshake_down: self.handshake_down, ..counts }
+        Bytes { transport_framing, handshake_down: self.handshake_down, ..counts }
     }
 
     /// What waits to be sent (pongs, a close frame); the caller removes what it has sent.
@@ -110,8 +110,8 @@ impl Messages {
 
     /// Their bytes.
     #[must_use]
-    pub fn counts(&self) -> Counts {
-        Counts { payload: self.payload, event_framing: self.event_framing, ..Counts::default() }
+    pub fn counts(&self) -> Bytes {
+        Bytes { payload: self.payload, event_framing: self.event_framing, ..Bytes::default() }
     }
 }
 

@@ -15,7 +15,7 @@ use super::decoder::Decoder;
 use super::handshake::Handshake;
 use super::scratch::{self, Stamp};
 use super::tls::Tls;
-use super::{Arrival, Counts, READ_BUFFER, Sink, Target};
+use super::{Arrival, Bytes, READ_BUFFER, Sink, Target};
 use crate::dial::dial;
 use crate::failure::Failure;
 
@@ -136,7 +136,7 @@ impl Lean {
 
     /// Bytes by layer so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Bytes {
         let early = self.early.as_ref().map_or(0, |early| early.0.len() as u64);
         let mut counts = self.decoder.counts();
         counts.transport_framing += early;
@@ -145,7 +145,7 @@ impl Lean {
             counts.tls = tls.overhead() - overhead;
             counts.tls_records = tls.records() - records;
         }
-        Counts { up: self.up, handshake_up: self.handshake_up, ..counts }
+        Bytes { up: self.up, handshake_up: self.handshake_up, ..counts }
     }
 
     /// The socket.

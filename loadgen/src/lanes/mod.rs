@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+pub use results::run::Bytes;
 use results::run::Sockets;
 use scenarios::{ClientStack, Event, Lane, Moment, Scenario};
 use tokio_rustls::rustls::ClientConfig;
@@ -77,47 +78,9 @@ pub trait Sink {
     /// One complete event.
     fn event(&mut self, event: &Event<'_>, arrival: Arrival);
     /// After the events of a read: bytes by layer so far; `None` if the stack hides them.
-    fn counted(&mut self, counts: Option<Counts>);
+    fn counted(&mut self, counts: Option<Bytes>);
     /// Last: the stream is over, [`Failure::Ended`] if in good order.
     fn over(&mut self, failure: &Failure);
-}
-
-/// Bytes of one connection by layer. Every byte received is in exactly one of `payload`,
-/// `event_framing`, `transport_framing`, `control`, `tls` and `handshake_down`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Bodies, as they stood on the wire.
-    pub payload: u64,
-    /// SSE field names and newlines, or the envelope.
-    pub event_framing: u64,
-    /// Chunk lines, WebSocket frame headers, the raw lane's prefix, and what of a message is
-    /// not complete yet.
-    pub transport_framing: u64,
-    /// Comments, pings, `retry`: what carries no event.
-    pub control: u64,
-    /// What TLS adds: record headers, tags, messages of its own.
-    pub tls: u64,
-    /// TLS records received since the stream was open.
-    pub tls_records: u64,
-    /// Sent while connected.
-    pub up: u64,
-    /// Received before the stream was open: response head or hello.
-    pub handshake_down: u64,
-    /// Sent before the stream was open.
-    pub handshake_up: u64,
-}
-
-impl Counts {
-    /// All that was received.
-    #[must_use]
-    pub const fn received(&self) -> u64 {
-        self.payload
-            + self.event_framing
-            + self.transport_framing
-            + self.control
-            + self.tls
-            + self.handshake_down
-    }
 }
 
 /// One open stream.
@@ -179,7 +142,7 @@ impl Subscriber {
 
     /// Bytes by layer so far; `None` if the stack hides them.
     #[must_use]
-    pub fn counts(&self) -> Option<Counts> {
+    pub fn counts(&self) -> Option<Bytes> {
         match self {
             Self::Lean(lean) => Some(lean.counts()),
             Self::Reqwest(_) | Self::Tungstenite(_) => None,

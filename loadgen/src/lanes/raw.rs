@@ -6,7 +6,7 @@
 use scenarios::{Envelope, Event, Identity};
 
 use super::decoder::{Messages, carry};
-use super::{Counts, MAX_EVENT};
+use super::{Bytes, MAX_EVENT};
 use crate::failure::Failure;
 
 const PREFIX: usize = 4;
@@ -44,7 +44,7 @@ impl Raw {
 
     /// Bytes of what was decoded.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Bytes {
         self.messages.counts()
     }
 }

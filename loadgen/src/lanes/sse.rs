@@ -6,7 +6,7 @@
 
 use scenarios::Event;
 
-use super::Counts;
+use super::Bytes;
 use super::chunked::Chunked;
 use super::sse_event::Events;
 use crate::failure::Failure;
@@ -53,7 +53,7 @@ impl Sse {
 
     /// Bytes of the body by layer.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Bytes {
         self.events.counts()
     }
 
@@ -91,7 +91,7 @@ impl Body {
 mod tests {
     use super::*;
 
-    fn feed(body: Body, wire: &[u8]) -> (Vec<usize>, Result<(), Failure>, Counts) {
+    fn feed(body: Body, wire: &[u8]) -> (Vec<usize>, Result<(), Failure>, Bytes) {
         let (mut sse, mut ends) = (Sse::new(body), Vec::new());
         let result = sse.feed(wire, &mut |_, end| ends.push(end));
         (ends, result, sse.counts())

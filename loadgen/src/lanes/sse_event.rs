@@ -12,7 +12,7 @@ use memchr::memchr2;
 use scenarios::Event;
 
 use super::decoder::carry;
-use super::{Counts, MAX_EVENT, READ_BUFFER};
+use super::{Bytes, MAX_EVENT, READ_BUFFER};
 use crate::failure::Failure;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -88,9 +88,9 @@ impl Events {
 
     /// Bytes by layer; what is neither payload nor control is event framing.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> Bytes {
         let (payload, control) = (self.payload, self.control);
-        Counts { payload, control, event_framing: self.received - payload - control, ..Counts::default() }
+        Bytes { payload, control, event_framing: self.received - payload - control, ..Bytes::default() }
     }
 
     /// Walks over whole lines; returns how many bytes no later line needs.

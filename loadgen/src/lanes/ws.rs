@@ -10,7 +10,7 @@ use super::decoder::{Messages, carry};
 use super::ws_frame::{
     Broken, Header, INVALID_DATA, Opcode, PROTOCOL_ERROR, TOO_BIG, check_close, write_control,
 };
-use super::{Counts, MAX_EVENT};
+use super::{Bytes, MAX_EVENT};
 use crate::failure::Failure;
 
 /// Pongs are left out beyond so many unsent bytes: the peer does not read.
@@ -60,8 +60,8 @@ impl Ws {
 
     /// Bytes of what was decoded.
     #[must_use]
-    pub fn counts(&self) -> Counts {
-        Counts { control: self.state.control, ..self.state.messages.counts() }
+    pub fn counts(&self) -> Bytes {
+        Bytes { control: self.state.control, ..self.state.messages.counts() }
     }
 
     /// Frames that wait to be sent.

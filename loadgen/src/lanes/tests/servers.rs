@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::Seen;
 use crate::failure::Failure;
 use crate::lanes::crowd::Crowd;
-use crate::lanes::{Arrival, Counts, Sink, Subscriber, Target, tls};
+use crate::lanes::{Arrival, Bytes, Sink, Subscriber, Target, tls};
 
 const SSE_HEAD: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -26,7 +26,7 @@ const RAW_EVENTS: &[u8] = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x0b10\nquot
 /// What a subscriber's stream said, in order.
 enum Said {
     Event(Seen, Arrival),
-    Counted(Option<Counts>),
+    Counted(Option<Bytes>),
     Over(Failure),
 }
 
@@ -35,7 +35,7 @@ impl Sink for UnboundedSender<Said> {
         let _nobody_asks_any_more = self.send(Said::Event(Seen::of(event, arrival.end_offset), arrival));
     }
 
-    fn counted(&mut self, counts: Option<Counts>) {
+    fn counted(&mut self, counts: Option<Bytes>) {
         let _nobody_asks_any_more = self.send(Said::Counted(counts));
     }
 
@@ -103,7 +103,7 @@ async fn finish<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) -> Vec<u8> {
 
 struct Session {
     seen: Vec<(Seen, Arrival)>,
-    counts: Option<Counts>,
+    counts: Option<Bytes>,
     end: Failure,
     request: String,
     rest: Vec<u8>,

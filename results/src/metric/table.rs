@@ -1,0 +1,102 @@
+//! The rows: every metric, in the order it is shown.
+
+use super::extract as x;
+use super::{Metric, Rank, Source, count, joining, metric, micros, millis, trial};
+
+const LATENCY: &str = "Arrival minus the intended send time: a late publisher counts against the lane.";
+const SERVICE: &str = "From the actual publish, on sampled connections: hides a late publisher.";
+const LAG: &str = "Actual publish minus intended send time: the publisher's own lateness.";
+const PICKUP: &str = "Kernel receive stamp to read: the generator's own lag, no property of a transport.";
+const JITTER: &str = "Change of latency from one event to the next on the same subscriber.";
+const CONNECT: &str = "Start of connecting to the end of the handshake, while all subscribers arrive.";
+const FIRST: &str = "Start of connecting to the first event, which is sent on joining.";
+const CPU: &str = "User and system time of the processes over deliveries. On loopback the receiver's TCP input \
+                   runs inside the sender's send.";
+const MEMORY: &str = "PSS by least squares over idle connections, in a phase of its own.";
+const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
+
+/// Every metric, in the order it is shown.
+pub static ALL: &[Metric] = &[
+    millis("latency p50", x::latency, 0.5, LATENCY).rank(Rank::Headline),
+    millis("latency p90", x::latency, 0.9, LATENCY),
+    millis("latency p99", x::latency, 0.99, LATENCY).rank(Rank::Headline),
+    millis("latency p99.9", x::latency, 0.999, LATENCY),
+    trial("latency mean", "ms", x::latency_mean, "Mean of the same, paired block by block.")
+        .rank(Rank::Headline)
+        .blocks(x::block_latency),
+    micros("service p50", x::service, 0.5, SERVICE).rank(Rank::Detail),
+    micros("service p99", x::service, 0.99, SERVICE).rank(Rank::Detail),
+    millis("jitter p50", x::jitter, 0.5, JITTER).rank(Rank::Detail),
+    millis("jitter p99", x::jitter, 0.99, JITTER),
+    micros("publish lag p50", x::publish_lag, 0.5, LAG).rank(Rank::Detail),
+    micros("publish lag p99", x::publish_lag, 0.99, LAG),
+    micros("generator lag p50", x::pickup, 0.5, PICKUP).rank(Rank::Detail),
+    micros("generator lag p99", x::pickup, 0.99, PICKUP),
+    joining("connect p50", x::connect, 0.5, CONNECT),
+    joining("connect p99", x::connect, 0.99, CONNECT),
+    joining("first event p50", x::first_event, 0.5, FIRST),
+    joining("first event p99", x::first_event, 0.99, FIRST),
+    count("expected", "deliveries", x::expected, "Events times the subscribers they were addressed to.")
+        .rank(Rank::Detail)
+        .higher(),
+    count("delivered", "deliveries", x::delivered, "Arrived with the right identity and body.").higher(),
+    count("lost", "deliveries", x::lost, "Expected and never arrived."),
+    count("duplicated", "deliveries", x::duplicated, "Arrived again."),
+    count("reordered", "deliveries", x::reordered, "Arrived after a later one."),
+    count("corrupted", "deliveries", x::corrupted, "Arrived with a wrong body or name."),
+    count("connection failures", "failures", x::failures, "Attempts that failed, of every kind.")
+        .rank(Rank::Detail),
+    trial("deliveries/s", "1/s", x::rate, "Deliveries over the time of publishing: the load, not a limit.")
+        .higher(),
+    trial("server CPU", "us/delivery", x::server_cpu, CPU).rank(Rank::Headline).blocks(x::block_server_cpu),
+    trial("client CPU", "us/delivery", x::client_cpu, CPU).rank(Rank::Headline).blocks(x::block_client_cpu),
+    trial(
+        "server switches",
+        "/delivery",
+        x::server_switches,
+        "Context switches of the servers' processes over deliveries.",
+    )
+    .rank(Rank::Detail)
+    .blocks(x::block_server_switches),
+    trial(
+        "client switches",
+        "/delivery",
+        x::client_switches,
+        "Context switches of the generators' processes over deliveries.",
+    )
+    .rank(Rank::Detail)
+    .blocks(x::block_client_switches),
+    metric("server memory", "KiB/conn", Source::Memory(x::server_memory), MEMORY).rank(Rank::Headline),
+    metric("client memory", "KiB/conn", Source::Memory(x::client_memory), MEMORY).rank(Rank::Headline),
+    metric(
+        "kernel memory",
+        "KiB/conn",
+        Source::Memory(x::kernel_memory),
+        "Kernel slab by least squares over idle connections: both ends, invisible in a process.",
+    ),
+    trial("payload", "B/event", x::payload, "Bodies, as the decoder counted them.").exact(),
+    trial("event framing", "B/event", x::event_framing, "SSE field names and newlines, or the envelope.")
+        .exact(),
+    trial(
+        "transport framing",
+        "B/event",
+        x::transport_framing,
+        "HTTP chunk lines, WebSocket headers, or the raw lane's length prefix.",
+    )
+    .exact(),
+    trial("TLS framing", "B/event", x::tls, "Headers and tags of TLS records, and TLS's own messages.")
+        .exact(),
+    trial("TLS records", "/event", x::tls_records, "TLS 1.3 records received per event and subscriber.")
+        .rank(Rank::Detail),
+    trial("wire bytes down", "B/event", x::wire_down, WIRE).rank(Rank::Headline),
+    trial("wire bytes up", "B/event", x::wire_up, "The same towards the server: mostly acknowledgements.")
+        .rank(Rank::Headline),
+    trial("segments down", "/event", x::segments_down, "TCP segments received per event and subscriber.")
+        .rank(Rank::Detail),
+    trial("segments up", "/event", x::segments_up, "TCP segments sent back per event and subscriber.")
+        .rank(Rank::Detail),
+    trial("handshake down", "B/conn", x::handshake_down, "Received before the stream was open.").exact(),
+    trial("handshake up", "B/conn", x::handshake_up, "Sent before the stream was open.").exact(),
+    trial("server writes", "/delivery", x::server_writes, "System calls that wrote, over deliveries.")
+        .rank(Rank::Detail),
+];

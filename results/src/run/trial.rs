@@ -1,0 +1,167 @@
+//! What one lane left behind in one repetition: deliveries, latencies, bytes and cost, block by block.
+
+use std::collections::BTreeMap;
+
+use scenarios::Lane;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Bytes, KernelCounts};
+use crate::latency::LatencyHistogram;
+
+/// All blocks of one lane in one repetition.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Trial {
+    /// The lane.
+    pub lane: Lane,
+    /// The repetition, from 0.
+    pub repetition: u64,
+    /// Subscribers that were connected.
+    pub subscribers: u64,
+    /// Deliveries, counted by what became of them.
+    pub ledger: Ledger,
+    /// Arrival minus intended send time, ns, all measured deliveries.
+    pub latency: LatencyHistogram,
+    /// Change of latency from one event to the next on the same subscriber, ns, absolute.
+    pub jitter: LatencyHistogram,
+    /// Actual publish minus intended send time, ns, one sample an event (and host).
+    pub publish_lag: LatencyHistogram,
+    /// Start of connecting to the end of the handshake, ns.
+    pub connect: LatencyHistogram,
+    /// Start of connecting to the first event (the latest one, sent on joining), ns.
+    pub first_event: LatencyHistogram,
+    /// Where the time goes, on the sampled connections.
+    pub stages: Stages,
+    /// The measured blocks in time order.
+    pub blocks: Vec<BlockResult>,
+    /// Bytes as the client's decoder counted them.
+    pub bytes: Bytes,
+    /// Bytes and segments as the kernel counted them, where it tells.
+    pub kernel: Option<KernelCounts>,
+    /// The same over connecting, before the first measured event: handshakes and joining events.
+    pub kernel_connect: Option<KernelCounts>,
+    /// System calls that wrote on the server, over the measured blocks.
+    pub server_writes: u64,
+    /// Memory at the end of the measured blocks: PSS of the server's processes.
+    pub server_pss_bytes: u64,
+    /// Memory at the end of the measured blocks: PSS of the generator's processes.
+    pub client_pss_bytes: u64,
+    /// SHA-256 over the bodies of all events, hex: as published, and as one subscriber received them.
+    pub published_sha256: String,
+    /// See `published_sha256`.
+    pub received_sha256: String,
+    /// Failures of connections by kind.
+    pub failures: BTreeMap<String, u64>,
+}
+
+/// Share of a core above which a side is under stress: no equivalence is claimed (METHOD M20).
+pub const STRESS: f64 = 0.60;
+
+impl Trial {
+    /// Share of a core that the server and the generator used while publishing.
+    #[must_use]
+    pub fn load(&self) -> [f64; 2] {
+        let sum = |of: fn(&BlockResult) -> u64| self.blocks.iter().map(of).sum::<u64>() as f64;
+        let span = sum(|block| block.span_ns).max(1.0);
+        [sum(|block| block.server_cpu_ns) / span, sum(|block| block.client_cpu_ns) / span]
+    }
+}
+
+/// Deliveries counted by what became of them: expected = delivered + lost + corrupted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ledger {
+    /// Events times the subscribers they were addressed to.
+    pub expected: u64,
+    /// Arrived with the right identity and body, counted once each.
+    pub delivered: u64,
+    /// Never arrived.
+    pub lost: u64,
+    /// Arrived again.
+    pub duplicated: u64,
+    /// Arrived after a later one.
+    pub reordered: u64,
+    /// Arrived with a wrong body or name.
+    pub corrupted: u64,
+    /// Arrived without being scheduled.
+    pub unexpected: u64,
+    /// Of the lost: dropped by the server because the subscriber was too slow, as it counted them.
+    pub dropped_by_server: u64,
+}
+
+impl Ledger {
+    /// Whether every expected delivery is explained.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        self.expected == self.delivered + self.lost + self.corrupted && self.unexpected == 0
+    }
+}
+
+/// Where the time of a delivery goes, ns, on the sampled connections (METHOD M6).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Stages {
+    /// Number of sampled connections.
+    pub connections: u64,
+    /// Intended to published: the publisher's own lateness.
+    pub publish: LatencyHistogram,
+    /// Published to the write of this connection: the fan-out's queue.
+    pub fanout: LatencyHistogram,
+    /// Write to the client kernel's receive stamp.
+    pub network: LatencyHistogram,
+    /// Kernel receive stamp to the read: the generator's own lag.
+    pub pickup: LatencyHistogram,
+    /// Read to decoded.
+    pub decode: LatencyHistogram,
+    /// Published to decoded: service latency, which hides a late publisher.
+    pub service: LatencyHistogram,
+}
+
+/// One measured block of one lane.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockResult {
+    /// Blocks of one round stand beside each other in time and are compared with each other.
+    pub round: u64,
+    /// Start after the repetition's time zero, ns.
+    pub start_ns: u64,
+    /// Length of publishing, ns.
+    pub span_ns: u64,
+    /// Events published.
+    pub events: u64,
+    /// Deliveries that arrived.
+    pub deliveries: u64,
+    /// Sum of their latencies, ns.
+    pub latency_sum_ns: u64,
+    /// CPU of the server's processes, user and system, ns.
+    pub server_cpu_ns: u64,
+    /// CPU of the generator's processes, ns.
+    pub client_cpu_ns: u64,
+    /// Context switches of the server's processes, voluntary and not.
+    pub server_switches: u64,
+    /// Context switches of the generator's processes.
+    pub client_switches: u64,
+    /// CPU time stolen by the hypervisor in the block, all cores, ns.
+    pub steal_ns: u64,
+    /// Time in which some task waited for a CPU (PSI `cpu some`), ns; 0 where the kernel tells none.
+    pub cpu_pressure_ns: u64,
+    /// Whether deliveries were still outstanding when its CPU was read: that CPU is incomplete, and
+    /// no figure is made from it.
+    pub undrained: bool,
+    /// The time line, one entry a second (or the whole block if it is shorter).
+    pub slices: Vec<Slice>,
+}
+
+/// A second of the time line.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Slice {
+    /// Start after the repetition's time zero, ns.
+    pub start_ns: u64,
+    /// Length, ns.
+    pub span_ns: u64,
+    /// Deliveries of the events intended in it.
+    pub deliveries: u64,
+    /// Median latency, ns (two significant digits).
+    pub p50_ns: u64,
+    /// 99th percentile, ns (two significant digits).
+    pub p99_ns: u64,
+    /// Largest, ns.
+    pub max_ns: u64,
+}

@@ -1,0 +1,92 @@
+//! What of a scenario is refused before anything starts: what cannot be run or would take absurdly long.
+
+use std::time::Duration;
+
+use super::Scenario;
+use crate::envelope::Identity;
+use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
+use crate::quantity::{Count, Span};
+
+impl Scenario {
+    /// Refuses what cannot be run or would take absurdly long.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let in_range = |field: &str, value: f64, low: f64, high: f64| match value.is_finite()
+            && (low..=high).contains(&value)
+        {
+            true => Ok(()),
+            false => Err(format!("`{field}` is {value}; allowed is {low} to {high}")),
+        };
+        let count = |field: &str, value: Count, low: u64, high: u64| match (low..=high).contains(&value.0) {
+            true => Ok(()),
+            false => Err(format!("`{field}` is {}; allowed is {low} to {high}", value.0)),
+        };
+        let span = |field: &str, value: Span, low: u64, high: u64| {
+            let (low, high) = (Span(Duration::from_millis(low)), Span(Duration::from_millis(high)));
+            match (low..=high).contains(&value) {
+                true => Ok(()),
+                false => Err(format!("`{field}` is {value}; allowed is {low} to {high}")),
+            }
+        };
+        count("subscribers", self.subscribers, 1, 200_000)?;
+        in_range("rate", self.rate, 0.01, 100_000.0)?;
+        span("block", self.block, 500, 60_000)?;
+        span("duration", self.duration, 500, 3_600_000)?;
+        span("gap", self.gap, 50, 10_000)?;
+        count("repetitions", self.repetitions, 1, 1_000)?;
+        count("warmup", self.warmup, 0, 10_000)?;
+        count("mss", self.mss, 0, 65_495)?;
+        count("send_buffer", self.send_buffer, 4_096, 16 << 20)?;
+        count("receive_buffer", self.receive_buffer, 4_096, 16 << 20)?;
+        count("lag", self.lag, 1, 1 << 20)?;
+        self.memory.iter().try_for_each(|level| count("memory", *level, 1, 100_000))?;
+        self.sweep.iter().try_for_each(|size| count("sweep", *size, 0, 1 << 20))?;
+        self.share.values().try_for_each(|share| in_range("share", *share, 0.01, 1.0))?;
+        if self.duration < self.block {
+            return Err(format!(
+                "`duration` {} is shorter than one `block` of {}",
+                self.duration, self.block
+            ));
+        }
+        if self.rate * self.block.0.as_secs_f64() < 1.0 {
+            return Err(format!(
+                "a block of {} holds no event at rate {}; lengthen `block`",
+                self.block, self.rate
+            ));
+        }
+        self.check_lanes().and_then(|()| self.check_events())
+    }
+
+    fn check_lanes(&self) -> Result<(), String> {
+        if self.lanes.is_empty() {
+            return Err("`lanes` is empty; name at least one, for example [\"sse-h1\", \"ws-h1\"]".into());
+        }
+        for (i, lane) in self.lanes.iter().enumerate() {
+            if self.lanes[..i].contains(lane) {
+                return Err(format!("lane `{lane}` is named twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_events(&self) -> Result<(), String> {
+        let name = &self.event;
+        if name.is_empty()
+            || name.len() > 64
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+        {
+            return Err(format!("`event` is `{name}`; allowed are 1 to 64 letters, digits and -_.:"));
+        }
+        match self.payload {
+            Payload::Text(bytes) if bytes > 1 << 20 => Err("`payload` is above 1 MiB".into()),
+            Payload::Text(bytes) if self.identity == Identity::None && bytes < SELF_IDENTIFYING_BYTES => {
+                Err(format!(
+                    "with identity `none` an event is recognised by its body, which needs `text:{SELF_IDENTIFYING_BYTES}` or more"
+                ))
+            }
+            Payload::Sweep { .. } => {
+                Err("`payload = \"sweep:...\"` is internal; list sizes under `sweep`".into())
+            }
+            Payload::Ticker | Payload::Text(_) => Ok(()),
+        }
+    }
+}
