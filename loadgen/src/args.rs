@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use results::Format;
+use results::survey::{Readers, Workload};
+use scenarios::{Count, Scenario};
+
+use crate::exit::BadInput;
+use crate::survey::Depth;
 
 /// Measures when to push with Server-Sent Events and when with WebSocket, and what each costs.
 #[derive(Debug, Parser)]
@@ -23,6 +28,7 @@ Examples:
   loadgen --scenario ticker
   loadgen --scenario ticker -c 10k --lanes sse-h1,sse-h1@reqwest
   loadgen --scenario my.toml --set payload=text:1k --set arrivals=poisson -o /tmp/run
+  loadgen survey --rate 5 --payload-bytes 400 --subscribers 20k
   loadgen report results/runs/20260101T000000Z-ticker";
 
 /// What to do.
@@ -34,9 +40,11 @@ pub enum Command {
     List,
     /// Say what this machine can measure, and what is in the way
     Doctor(ScenarioArgs),
-    /// Redraw tables, charts and report of a run from its files alone
+    /// Run what the common claims and a decision need, and say what to choose for a workload
+    Survey(SurveyArgs),
+    /// Redraw tables, charts and report of a run, or the decision of a survey, from its files alone
     Report {
-        /// The run's folder, or its run.json
+        /// The folder of a run or a survey, or a run.json
         run: PathBuf,
         /// How to print the summary
         #[arg(long, default_value_t, value_name = "text|json|csv|markdown")]
@@ -65,6 +73,95 @@ pub struct RunArgs {
     /// No talk on stderr but errors
     #[arg(short, long)]
     pub quiet: bool,
+}
+
+/// Options of `survey`.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct SurveyArgs {
+    /// Two minutes: judge only what bytes and connections decide
+    #[arg(long, conflicts_with = "full")]
+    pub quick: bool,
+    /// Everything, without regard to time
+    #[arg(long)]
+    pub full: bool,
+    /// Only these of its runs, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "RUNS")]
+    pub only: Vec<String>,
+    /// Folder for the survey; default results/runs/<utc>-survey-<depth>
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+    /// Go on with the survey in this folder; a complete one only answers for the workload
+    #[arg(long, value_name = "DIR")]
+    pub resume: Option<PathBuf>,
+    /// Decide for the workload of a scenario: its name, or the path of a .toml file
+    #[arg(long = "for", value_name = "NAME|FILE")]
+    pub scenario: Option<String>,
+    /// Decide for so many events per second to every subscriber
+    #[arg(short, long, value_name = "PER_SECOND")]
+    pub rate: Option<f64>,
+    /// Decide for bodies of so many bytes
+    #[arg(short, long, value_name = "BYTES")]
+    pub payload_bytes: Option<f64>,
+    /// Decide for so many subscribers on one server: 2000, 10k
+    #[arg(short = 'c', long, visible_alias = "connections", value_name = "COUNT")]
+    pub subscribers: Option<Count>,
+    /// Decide for these readers: browsers or programs
+    #[arg(long, value_name = "browsers|programs", value_parser = readers)]
+    pub readers: Option<Readers>,
+    /// No talk on stderr but errors
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+fn readers(text: &str) -> Result<Readers, String> {
+    match text {
+        "browsers" => Ok(Readers::Browsers),
+        "programs" => Ok(Readers::Programs),
+        other => Err(format!("unknown readers `{other}`; write `browsers` or `programs`")),
+    }
+}
+
+impl SurveyArgs {
+    /// How much is to be measured.
+    #[must_use]
+    pub const fn depth(&self) -> Depth {
+        match (self.quick, self.full) {
+            (true, _) => Depth::Quick,
+            (false, true) => Depth::Full,
+            (false, false) => Depth::Default,
+        }
+    }
+
+    /// The workload that is asked about; what is not named is taken from `base`.
+    ///
+    /// # Errors
+    /// An unknown scenario, or a number that is none of a workload.
+    pub fn workload(&self, base: Workload) -> Result<Workload, BadInput> {
+        let mut asked = match &self.scenario {
+            Some(name) => {
+                let (name, scenario) = Scenario::load(name, &[]).map_err(|err| BadInput(err.to_string()))?;
+                Workload::of(&name, &scenario)
+            }
+            None => base,
+        };
+        if self.rate.is_some() || self.payload_bytes.is_some() || self.subscribers.is_some() {
+            asked.name = "yours".into();
+        }
+        asked.rate = self.rate.unwrap_or(asked.rate);
+        asked.payload_bytes = self.payload_bytes.unwrap_or(asked.payload_bytes);
+        asked.subscribers = self.subscribers.map_or(asked.subscribers, |count| count.0);
+        asked.readers = self.readers.unwrap_or(asked.readers);
+        for (name, value, most) in [
+            ("--rate", asked.rate, 1e5),
+            ("--payload-bytes", asked.payload_bytes, 1e7),
+            ("--subscribers", asked.subscribers as f64, 1e9),
+        ] {
+            if !(value > 0.0 && value <= most) {
+                return Err(BadInput(format!("{name} is {value}; allowed is more than 0, up to {most}")));
+            }
+        }
+        Ok(asked)
+    }
 }
 
 /// Which scenario, and what differs from how it is written.

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::Parser as _;
-use loadgen::args::{Args, Command, RunArgs, ScenarioArgs};
+use loadgen::args::{Args, Command, RunArgs, ScenarioArgs, SurveyArgs};
 use loadgen::exit::{BadInput, Exit};
 use loadgen::progress::{Progress, planned};
-use loadgen::{environment, fleet, preflight, runner};
+use loadgen::{environment, fleet, preflight, runner, survey};
 use results::run::Severity;
+use results::survey::Survey;
 use results::{Format, Run};
 use scenarios::{Lane, Plan, Scenario, catalog};
 
@@ -39,6 +40,7 @@ fn dispatch(args: Args) -> Result<Exit> {
         Command::Run(run) => measure(&run),
         Command::List => print(&list()).map(|()| Exit::Good),
         Command::Doctor(scenario) => doctor(&scenario),
+        Command::Survey(args) => survey(&args),
         Command::Report { run, format } => report(&run, format),
         Command::Host => servers::host::run().map(|()| Exit::Good),
         Command::Fleet => fleet::run().map(|()| Exit::Good),
@@ -152,7 +154,18 @@ fn doctor(args: &ScenarioArgs) -> Result<Exit> {
     Ok(if found.refusals.is_empty() { Exit::Good } else { Exit::BadInput })
 }
 
+fn survey(args: &SurveyArgs) -> Result<Exit> {
+    let stop = interrupts().context("cannot listen for Ctrl-C")?;
+    let (exit, survey) = survey::run(args, &stop)?;
+    print(&results::survey::text(&survey)).map(|()| exit)
+}
+
 fn report(path: &Path, format: Format) -> Result<Exit> {
+    if Survey::is_at(path) {
+        let survey = Survey::load(path).map_err(|err| BadInput(format!("{err:#}")))?;
+        results::survey::write(&survey, path)?;
+        return print(&results::survey::text(&survey)).map(|()| Exit::Good);
+    }
     let run = Run::load(path).map_err(|err| BadInput(format!("{err:#}")))?;
     let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
     results::report::write(&run, folder)?;

@@ -47,7 +47,8 @@ pub fn run(
 }
 
 /// The command line; of the program's own path only its name, which is the same everywhere.
-fn command() -> Vec<String> {
+#[must_use]
+pub fn command() -> Vec<String> {
     let program = std::env::args().next().unwrap_or_default();
     let name = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
     name.into_iter().chain(std::env::args().skip(1)).collect()

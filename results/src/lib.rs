@@ -14,6 +14,7 @@ mod sample;
 pub mod schema;
 pub mod stats;
 pub mod summary;
+pub mod survey;
 pub mod sweep;
 pub mod table;
 pub mod value;

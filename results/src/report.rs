@@ -25,6 +25,9 @@ mod details;
 
 const TEMPLATE: &str = include_str!("report/template.html");
 
+/// What every page looks like.
+const STYLE: &str = include_str!("report/style.css");
+
 /// Writes all files of the report beside `run.json`.
 ///
 /// # Errors
@@ -65,10 +68,31 @@ pub fn file_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect()
 }
 
-fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
+/// Renders a page that escapes whatever is put into it.
+///
+/// # Errors
+/// The template is broken.
+pub(crate) fn rendered(template: &str, context: Slot) -> Result<String> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    environment.add_template("report", TEMPLATE).context("cannot read the report's template")?;
+    environment.add_template("style", STYLE).context("cannot read the pages' style")?;
+    environment.add_template("page", template).context("cannot read the page's template")?;
+    let page = environment.get_template("page")?.render(context);
+    page.context("cannot write the page")
+}
+
+/// A figure as the pages show it.
+pub(crate) fn shown(figure: &Figure, svg: &str) -> Slot {
+    context! { name => figure.name, question => figure.question, finding => &figure.finding, how => figure.how,
+    svg => Slot::from_safe_string(svg.to_owned()) }
+}
+
+/// The pages' font, to be embedded.
+pub(crate) fn font() -> String {
+    STANDARD.encode(FONT)
+}
+
+fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
     let summary = Summary::new(run);
     let (standing, word, why) = trust(run);
     let tone = match standing {
@@ -80,27 +104,23 @@ fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
         Standing::Invalid => Vec::new(),
         Standing::Valid | Standing::Doubtful | Standing::Partial => conclusions(comparison),
     };
-    let figure = |(figure, svg): &(Figure, String)| {
-        context! { name => figure.name, question => figure.question, finding => &figure.finding, how => figure.how,
-        svg => Slot::from_safe_string(svg.clone()) }
-    };
     let page = context! {
         name => &run.name, about => &run.scenario.about, started => &run.started,
         measured => measured(run), basis => basis(run),
         word, why, tone,
-        font => STANDARD.encode(FONT),
+        font => font(),
         lanes => summary.lanes.iter().map(|l| context! { name => l.to_string(), about => l.about() }).collect::<Vec<_>>(),
         headline => values(&summary, |rank| rank == Rank::Headline),
         all => values(&summary, |_| true),
         comparisons => summary.comparisons.iter().map(comparison).collect::<Vec<_>>(),
         conclusions => summary.comparisons.first().map(said),
         claims => claims::of(run, figures),
-        figures => figures.iter().map(figure).collect::<Vec<_>>(),
+        figures => figures.iter().map(|(figure, svg)| shown(figure, svg)).collect::<Vec<_>>(),
         warnings => run.warnings.iter().map(warning_line).collect::<Vec<_>>(),
         details => details::of(run, &summary.lanes),
         command => run.command.join(" "),
     };
-    environment.get_template("report")?.render(page).context("cannot write the report")
+    rendered(TEMPLATE, page)
 }
 
 fn unit_row(metric: &Metric, cells: Vec<Slot>) -> Slot {

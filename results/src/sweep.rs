@@ -39,6 +39,26 @@ pub fn ratios(pairs: &[(&SweepPoint, &SweepPoint)], count: Count) -> Vec<(f64, f
     pairs.iter().filter_map(point).collect()
 }
 
+/// Bytes per event of a lane at a payload size, between the two nearest sizes that were counted; nothing
+/// outside them.
+#[must_use]
+pub fn at(run: &Run, lane: Lane, payload_bytes: f64, count: Count) -> Option<f64> {
+    let mut points: Vec<(f64, f64)> = run
+        .sweep
+        .iter()
+        .filter(|point| point.lane == lane && point.events > 0)
+        .map(|point| (point.payload_bytes as f64, count(point) as f64 / point.events as f64))
+        .collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let above = points.iter().position(|point| point.0 >= payload_bytes)?;
+    let high = points[above];
+    if high.0 <= payload_bytes {
+        return Some(high.1);
+    }
+    let low = points[above.checked_sub(1)?];
+    Some(low.1 + (high.1 - low.1) * (payload_bytes - low.0) / (high.0 - low.0))
+}
+
 /// The first point from which on every ratio lies inside the margin.
 #[must_use]
 pub fn settled(ratios: &[(f64, f64)]) -> Option<usize> {
@@ -57,6 +77,17 @@ mod tests {
         let at = |ratios: &[f64]| settled(&ratios.iter().map(|r| (1.0, *r)).collect::<Vec<_>>());
         assert_eq!(at(&[1.9, 1.02, 1.2, 1.02, 1.0]), Some(3));
         assert_eq!((at(&[1.0, 0.98]), at(&[0.5, 0.96]), at(&[])), (Some(0), None, None));
+    }
+
+    #[test]
+    fn between_two_sizes_lies_between_their_bytes() {
+        let run = sample::run();
+        let lane = run.scenario.lanes[0];
+        let bytes = |size| at(&run, lane, size, stream);
+        let (small, large) = (bytes(16.0).unwrap(), bytes(32.0).unwrap());
+        assert_eq!(bytes(24.0), Some((small + large) / 2.0));
+        assert_eq!((bytes(15.0), bytes(1e9)), (None, None));
+        assert!((large - small - 16.0).abs() < 1e-9, "{small} {large}");
     }
 
     #[test]

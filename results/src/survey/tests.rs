@@ -1,0 +1,136 @@
+//! Surveys of made-up runs: what is recommended must follow the numbers, and turn with them.
+
+use scenarios::Lane;
+
+use super::advice::{Certainty, Choice, Side};
+use super::*;
+use crate::run::{Severity, Warning};
+use crate::sample;
+
+fn survey(runs: Vec<(&str, Option<Run>)>) -> Survey {
+    let workload = runs.iter().find_map(|(name, run)| Some(Workload::of(name, &run.as_ref()?.scenario)));
+    let written = Written {
+        schema: SCHEMA,
+        started: "2025-01-31T12:00:00Z".into(),
+        command: vec!["loadgen".into(), "survey".into()],
+        depth: "default".into(),
+        cells: runs.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        workload: workload.unwrap(),
+    };
+    let cells = runs.into_iter().map(|(name, run)| Cell { name: name.into(), run });
+    Survey { written, cells: cells.collect() }
+}
+
+/// The run with its two transports exchanged: whatever was said of one is true of the other.
+fn inverse(mut run: Run) -> Run {
+    let [sse, ws] = ["sse-h1", "ws-h1"].map(|name| name.parse::<Lane>().unwrap());
+    let exchange = |lane: &mut Lane| {
+        *lane = if *lane == sse {
+            ws
+        } else if *lane == ws {
+            sse
+        } else {
+            *lane
+        };
+    };
+    run.trials.iter_mut().for_each(|trial| exchange(&mut trial.lane));
+    run.memory.iter_mut().for_each(|memory| exchange(&mut memory.lane));
+    run.sweep.iter_mut().for_each(|point| exchange(&mut point.lane));
+    run
+}
+
+fn at_size(survey: &Survey, subscribers: u64) -> Advice {
+    let workload = Workload { subscribers, ..survey.written.workload.clone() };
+    advise(survey, &workload)
+}
+
+/// The sample's SSE costs more CPU, memory and bytes; its inverse the reverse.
+#[test]
+fn the_choice_flips_with_the_lanes() {
+    let (there, back) = (
+        survey(vec![("ticker", Some(sample::run()))]),
+        survey(vec![("ticker", Some(inverse(sample::run())))]),
+    );
+    let (there, back) = (at_size(&there, 20_000), at_size(&back, 20_000));
+    assert_eq!((there.choice, back.choice), (Choice::Take(Side::Ws), Choice::Take(Side::Sse)));
+    assert_eq!(there.needs.len(), back.needs.len());
+    for (a, b) in there.needs.iter().zip(&back.needs) {
+        let flipped = b.speaks_for.map(|side| if side == Side::Sse { Side::Ws } else { Side::Sse });
+        assert_eq!((a.speaks_for, a.costs), (flipped, [b.costs[1], b.costs[0]]), "{}", a.name);
+        assert!((a.effect.log + b.effect.log).abs() < 1e-12);
+    }
+}
+
+/// A proven difference that amounts to nothing at this size decides nothing.
+#[test]
+fn what_is_too_small_to_matter_speaks_for_nobody() {
+    let survey = survey(vec![("ticker", Some(sample::run()))]);
+    let few = at_size(&survey, 5);
+    assert_eq!(few.choice, Choice::Either, "{}", few.headline());
+    assert!(few.needs.iter().any(|need| need.sentence().contains("too small to matter")));
+}
+
+#[test]
+fn costs_are_those_of_the_run_at_the_size_of_the_workload() {
+    let survey = survey(vec![("ticker", Some(sample::run()))]);
+    let (once, twice) = (at_size(&survey, 10_000), at_size(&survey, 20_000));
+    for (a, b) in once.needs.iter().zip(&twice.needs) {
+        let factor = if a.name.starts_with("time") { 1.0 } else { 2.0 };
+        assert!((b.costs[0] / a.costs[0] - factor).abs() < 1e-9, "{}", a.name);
+    }
+    let cpu = once.needs.iter().find(|need| need.name == "server CPU").unwrap();
+    // 10,000 x 20 deliveries a second of some 9 us.
+    assert!((1.4..2.4).contains(&cpu.costs[0]), "{cpu:?}");
+}
+
+#[test]
+fn doubts_make_it_less_sure_and_an_invalid_run_counts_for_nothing() {
+    let sound = survey(vec![("ticker", Some(sample::run()))]);
+    let far = Workload { rate: 400.0, ..sound.written.workload.clone() };
+    assert!(advise(&sound, &far).doubts[0].contains("by a factor of 20"));
+    assert_ne!(advise(&sound, &far).sure, Certainty::Sure);
+    let mut run = sample::run();
+    run.warnings.push(Warning {
+        severity: Severity::Invalid,
+        lane: None,
+        repetition: None,
+        text: "x".into(),
+    });
+    let invalid = survey(vec![("ticker", Some(run))]);
+    let advice = at_size(&invalid, 2_000);
+    assert_eq!((advice.choice, advice.sure, advice.needs.len()), (Choice::Unknown, Certainty::Unsure, 0));
+    assert!(judge(&invalid).iter().all(|found| !found.judged.is_measured()));
+}
+
+#[test]
+fn the_page_says_what_to_choose_first_and_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut hostile = sample::run();
+    hostile.scenario.about = "<script>alert(1)</script>".into();
+    let survey = survey(vec![("ticker", Some(hostile)), ("news", None)]);
+    write(&survey, folder.path()).unwrap();
+    let page = std::fs::read_to_string(folder.path().join("decision.html")).unwrap();
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text}"));
+    assert!(at("Choose ") < at("Common claims") && at("Common claims") < at("Workload by lane"));
+    assert!(page.contains("Not measured yet:</strong> news") && page.contains("class=\"worse-"));
+    assert!(!page.contains("<script") && !page.contains("https://"));
+    assert!(text(&survey).contains("Not measured yet: news"));
+}
+
+#[test]
+fn a_folder_is_read_back_and_what_is_no_survey_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut survey = survey(vec![("ticker", Some(sample::run())), ("news", None)]);
+    survey.written.save(folder.path()).unwrap();
+    std::fs::create_dir(folder.path().join("ticker")).unwrap();
+    survey.cells[0].run.as_ref().unwrap().save(&folder.path().join("ticker")).unwrap();
+    let read = Survey::load(folder.path()).unwrap();
+    assert_eq!(read.written, survey.written);
+    assert_eq!(read.runs().count(), 1);
+    assert!(!read.is_complete() && read.cells[0].is_complete());
+    survey.written.cells = vec!["../ticker".into()];
+    survey.written.save(folder.path()).unwrap();
+    assert!(format!("{:#}", Survey::load(folder.path()).unwrap_err()).contains("`../ticker` is no name"));
+    std::fs::write(folder.path().join(FILE), "{}").unwrap();
+    assert!(format!("{:#}", Survey::load(folder.path()).unwrap_err()).contains("is not a survey file"));
+}

@@ -1,0 +1,85 @@
+//! The workload that a choice is wanted for, and how far a run is from it.
+
+use scenarios::Scenario;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Bodies whose mean length stands for the payload.
+const BODIES: u64 = 200;
+
+/// Who subscribes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Readers {
+    /// Pages in browsers.
+    #[default]
+    Browsers,
+    /// Programs with a library of their own.
+    Programs,
+}
+
+/// A workload, for one server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Workload {
+    /// What it is called: a scenario's name, or `yours`.
+    pub name: String,
+    /// Events per second to every subscriber.
+    pub rate: f64,
+    /// Mean size of a body, bytes.
+    pub payload_bytes: f64,
+    /// Subscribers connected at once.
+    pub subscribers: u64,
+    /// Who subscribes.
+    pub readers: Readers,
+}
+
+impl Workload {
+    /// The workload that a scenario describes.
+    #[must_use]
+    pub fn of(name: &str, scenario: &Scenario) -> Self {
+        Self {
+            name: name.to_owned(),
+            rate: scenario.rate,
+            payload_bytes: mean_body(scenario),
+            subscribers: scenario.subscribers.0,
+            readers: Readers::default(),
+        }
+    }
+
+    /// How far a run's workload is from this one: the larger of the factors by which event rate and
+    /// payload size differ. Costs per delivery depend on little else.
+    #[must_use]
+    pub fn factor(&self, scenario: &Scenario) -> f64 {
+        let apart = |a: f64, b: f64| (a.max(1e-9) / b.max(1e-9)).ln().abs();
+        let rate = apart(self.rate, scenario.rate);
+        // A body below the size of its framing costs what the framing does.
+        let payload = apart(self.payload_bytes.max(64.0), mean_body(scenario).max(64.0));
+        rate.max(payload).exp()
+    }
+}
+
+fn mean_body(scenario: &Scenario) -> f64 {
+    let length = |seq| scenario.payload.body(scenario.seed, seq).len() as f64;
+    (1..=BODIES).map(length).sum::<f64>() / BODIES as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(set: &[(&str, &str)]) -> Scenario {
+        let set: Vec<_> = set.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Scenario::load("ticker", &set).unwrap().1
+    }
+
+    #[test]
+    fn a_scenario_is_at_home_in_itself_and_far_from_others() {
+        let ticker = Workload::of("ticker", &scenario(&[]));
+        assert_eq!((ticker.rate, ticker.subscribers), (20.0, 2_000));
+        assert!((120.0..170.0).contains(&ticker.payload_bytes), "{ticker:?}");
+        assert!((ticker.factor(&scenario(&[])) - 1.0).abs() < 1e-9);
+        assert!((ticker.factor(&scenario(&[("rate", "2")])) - 10.0).abs() < 1e-9);
+        let large = ticker.factor(&scenario(&[("payload", "text:14k"), ("rate", "40")]));
+        assert!((90.0..110.0).contains(&large), "{large}");
+    }
+}
