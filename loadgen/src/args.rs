@@ -145,7 +145,7 @@ impl SurveyArgs {
             None => base,
         };
         if self.rate.is_some() || self.payload_bytes.is_some() || self.subscribers.is_some() {
-            asked.name = "yours".into();
+            asked.name = "your workload".into();
         }
         asked.rate = self.rate.unwrap_or(asked.rate);
         asked.payload_bytes = self.payload_bytes.unwrap_or(asked.payload_bytes);

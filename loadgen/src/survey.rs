@@ -39,39 +39,44 @@ impl Cell {
 /// answers for the workload that is asked about.
 ///
 /// # Errors
-/// Bad arguments, a folder that cannot be written; a run that failed ends the survey after all others.
+/// Bad arguments, a run that cannot begin here, a folder that cannot be written.
 pub fn run(args: &SurveyArgs, stop: &AtomicBool) -> Result<(Exit, Survey)> {
-    let (folder, written) = match &args.resume {
-        Some(folder) => (folder.clone(), resumed(args, folder)?),
+    let (folder, written, done) = match &args.resume {
+        Some(folder) => resumed(args, folder)?,
         None => begun(args)?,
     };
-    written.save(&folder)?;
-    let left = left(&folder)?;
+    let left = left(&written, &done)?;
+    std::fs::create_dir_all(&folder).map_err(|err| unwritable(&folder, &err))?;
+    written.save(&folder).map_err(|err| BadInput(format!("{err:#}; name another folder with -o")))?;
     announce(args.quiet, &left, &folder);
-    let mut failed = Vec::new();
-    for (done, (cell, plan)) in left.iter().enumerate() {
+    let mut failed = false;
+    for (number, (cell, plan)) in left.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        talk(args.quiet, &format!("run {} of {}: {}, {}", done + 1, left.len(), cell.name, cell.about));
+        talk(args.quiet, &format!("run {} of {}: {}, {}", number + 1, left.len(), cell.name, cell.about));
         if let Err(err) = measure(plan, &folder.join(cell.name), args.quiet, stop) {
             talk(false, &format!("error: run {}: {err:#}", cell.name));
-            failed.push(cell.name);
+            failed = true;
         }
         survey::write(&Survey::load(&folder)?, &folder)?;
     }
     let survey = Survey::load(&folder)?;
     survey::write(&survey, &folder)?;
     talk(args.quiet, &format!("decision: {}", folder.join("decision.html").display()));
-    let exit = match (stop.load(Ordering::Relaxed), failed.is_empty()) {
-        (true, _) => {
-            talk(false, &format!("interrupted; go on with: loadgen survey --resume {}", folder.display()));
-            Exit::Interrupted
-        }
-        (false, false) => Exit::Runtime,
-        (false, true) => verdict(&survey),
+    let exit = if stop.load(Ordering::Relaxed) {
+        talk(false, &format!("interrupted; go on with: loadgen survey --resume {}", folder.display()));
+        Exit::Interrupted
+    } else if failed {
+        Exit::Runtime
+    } else {
+        verdict(&survey)
     };
     Ok((exit, survey))
+}
+
+fn unwritable(folder: &Path, err: &std::io::Error) -> BadInput {
+    BadInput(format!("cannot write into {}: {err}; name another folder with -o", folder.display()))
 }
 
 fn verdict(survey: &Survey) -> Exit {
@@ -90,20 +95,22 @@ fn verdict(survey: &Survey) -> Exit {
     Exit::Invalid
 }
 
+/// Where it goes, what is planned, and which of its runs are there already.
+type Begun = (PathBuf, Written, Vec<String>);
+
 /// A new survey, in a folder that holds none.
-fn begun(args: &SurveyArgs) -> Result<(PathBuf, Written)> {
+fn begun(args: &SurveyArgs) -> Result<Begun> {
     let depth = args.depth();
-    let planned: Vec<&Cell> = CELLS.iter().filter(|cell| cell.depths.contains(&depth)).collect();
-    if let Some(unknown) = args.only.iter().find(|name| !planned.iter().any(|cell| cell.name == **name)) {
-        let known: Vec<&str> = planned.iter().map(|cell| cell.name).collect();
-        let text = format!("a {depth} survey has no run `{unknown}`; it has {}", known.join(", "));
+    let planned: Vec<&str> =
+        CELLS.iter().filter(|cell| cell.depths.contains(&depth)).map(|cell| cell.name).collect();
+    if let Some(unknown) = args.only.iter().find(|name| !planned.contains(&name.as_str())) {
+        let text = format!("a {depth} survey has no run `{unknown}`; it has {}", planned.join(", "));
         return Err(BadInput(text).into());
     }
-    let chosen =
-        planned.iter().filter(|cell| args.only.is_empty() || args.only.iter().any(|n| n == cell.name));
-    let folder = args.output.clone().unwrap_or_else(|| {
-        Path::new("results/runs").join(format!("{}-survey-{depth}", environment::now().1))
-    });
+    let wanted = |name: &&str| args.only.is_empty() || args.only.iter().any(|only| only == name);
+    let cells = planned.into_iter().filter(wanted).map(str::to_owned).collect();
+    let default = || Path::new("results/runs").join(format!("{}-survey-{depth}", environment::now().1));
+    let folder = args.output.clone().unwrap_or_else(default);
     if Survey::is_at(&folder) {
         let text = format!(
             "{} holds a survey already; go on with --resume, or name another folder with -o",
@@ -111,49 +118,42 @@ fn begun(args: &SurveyArgs) -> Result<(PathBuf, Written)> {
         );
         return Err(BadInput(text).into());
     }
-    std::fs::create_dir_all(&folder).map_err(|err| {
-        BadInput(format!("cannot write into {}: {err}; name another folder with -o", folder.display()))
-    })?;
-    let cells = chosen.map(|cell| cell.name.to_owned()).collect();
     let (_, ticker) = Scenario::load("ticker", &[])?;
-    let workload = args.workload(Workload::of("ticker", &ticker))?;
-    let started = environment::now().0;
-    Ok((
-        folder,
-        Written {
-            schema: SCHEMA,
-            started,
-            command: runner::command(),
-            depth: depth.to_string(),
-            cells,
-            workload,
-        },
-    ))
+    let written = Written {
+        schema: SCHEMA,
+        started: environment::now().0,
+        command: runner::command(),
+        depth: depth.to_string(),
+        cells,
+        workload: args.workload(Workload::of("ticker", &ticker))?,
+    };
+    Ok((folder, written, Vec::new()))
 }
 
 /// A survey that was begun before, asked for another workload if one is named.
-fn resumed(args: &SurveyArgs, folder: &Path) -> Result<Written> {
+fn resumed(args: &SurveyArgs, folder: &Path) -> Result<Begun> {
     if args.quick || args.full || args.output.is_some() || !args.only.is_empty() {
-        return Err(BadInput("--resume goes on with a survey as it was planned: --quick, --full, --only and -o belong to a new one".into()).into());
+        let text = "--resume goes on with a survey as it was planned: --quick, --full, --only and -o belong to a new one";
+        return Err(BadInput(text.into()).into());
     }
     let found = Survey::load(folder).map_err(|err| BadInput(format!("{err:#}")))?;
+    let done = found.cells.iter().filter(|cell| cell.is_complete()).map(|cell| cell.name.clone()).collect();
     let workload = args.workload(found.written.workload.clone())?;
-    Ok(Written { workload, ..found.written })
+    Ok((folder.to_owned(), Written { workload, ..found.written }, done))
 }
 
-/// The planned runs that are not complete, refused as a whole if one of them cannot run here.
-fn left(folder: &Path) -> Result<Vec<(&'static Cell, Plan)>> {
-    let survey = Survey::load(folder).map_err(|err| BadInput(format!("{err:#}")))?;
+/// The planned runs that are not there yet, refused as a whole if one of them cannot run here.
+fn left(written: &Written, done: &[String]) -> Result<Vec<(&'static Cell, Plan)>> {
     preflight::raise_descriptors();
     let environment = environment::read(preflight::cores());
     let mut left = Vec::new();
-    for cell in survey.cells.iter().filter(|cell| !cell.is_complete()) {
-        let known = CELLS.iter().find(|known| known.name == cell.name);
-        let known = known
-            .ok_or_else(|| BadInput(format!("this program knows no run `{}` of a survey", cell.name)))?;
+    for name in written.cells.iter().filter(|name| !done.contains(name)) {
+        let known = CELLS.iter().find(|known| known.name == name);
+        let known =
+            known.ok_or_else(|| BadInput(format!("this program knows no run `{name}` of a survey")))?;
         let plan = known.plan()?;
         if let Some(refusal) = preflight::check(&plan, &environment).refusals.first() {
-            return Err(BadInput(format!("run {}: {refusal}", cell.name)).into());
+            return Err(BadInput(format!("run {name}: {refusal}")).into());
         }
         left.push((known, plan));
     }

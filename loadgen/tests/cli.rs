@@ -55,6 +55,14 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["report"], &["<RUN>"]),
     (&["report", "nowhere"], &["nowhere"]),
     (&["report", "--format", "xml", "."], &["unknown format `xml`"]),
+    (&["survey", "--quick", "--full"], &["cannot be used with"]),
+    (&["survey", "--only", "byts"], &["a default survey has no run `byts`", "ticker"]),
+    (&["survey", "--rate", "0"], &["--rate is 0", "more than 0"]),
+    (&["survey", "-c", "many"], &["`many` is not a count"]),
+    (&["survey", "--for", "tickr"], &["unknown scenario `tickr`", "did you mean `ticker`?"]),
+    (&["survey", "--readers", "cats"], &["unknown readers `cats`", "browsers"]),
+    (&["survey", "--resume", "nowhere"], &["cannot read survey nowhere/survey.json"]),
+    (&["survey", "--resume", "nowhere", "--quick"], &["belong to a new one"]),
     (&["doctor", "-s", "smok"], &["unknown scenario `smok`", "did you mean `smoke`?"]),
 ];
 
@@ -81,7 +89,12 @@ fn bad_input_is_refused_with_its_reason() {
 #[test]
 fn help_and_list_are_as_committed() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, arguments) in [("help", "--help"), ("list", "list"), ("report_help", "report --help")] {
+    for (name, arguments) in [
+        ("help", "--help"),
+        ("list", "list"),
+        ("report_help", "report --help"),
+        ("survey_help", "survey --help"),
+    ] {
         let answer = loadgen(folder.path(), &arguments.split(' ').collect::<Vec<_>>());
         assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{name}");
         insta::assert_snapshot!(name, answer.stdout);

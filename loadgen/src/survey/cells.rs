@@ -44,7 +44,14 @@ pub const CELLS: &[Cell] = &[
         name: "bytes",
         about: "bytes at every payload size, handshakes and joining",
         scenario: "ticker",
-        set: &[("duration", "\"2400ms\""), ("repetitions", "2"), ("memory", "[]"), ("share", "{}")],
+        set: &[
+            ("subscribers", "500"),
+            ("duration", "\"1200ms\""),
+            ("repetitions", "2"),
+            ("warmup", "0"),
+            ("memory", "[]"),
+            ("share", "{}"),
+        ],
         depths: &[Depth::Quick],
     },
     Cell {

@@ -21,7 +21,7 @@ pub enum Readers {
 /// A workload, for one server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {
-    /// What it is called: a scenario's name, or `yours`.
+    /// What it is called: a scenario's name, or `your workload`.
     pub name: String,
     /// Events per second to every subscriber.
     pub rate: f64,
