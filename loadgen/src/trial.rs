@@ -145,6 +145,8 @@ fn block_result(
         latency_sum_ns: parts.iter().map(|part| part.0.latency_sum_ns).sum(),
         server_cpu_ns: cost.server.cpu_ns,
         client_cpu_ns: cost.client.cpu_ns,
+        server_kernel_ns: cost.server.kernel_ns,
+        client_kernel_ns: cost.client.kernel_ns,
         server_switches: cost.server.switches,
         client_switches: cost.client.switches,
         steal_ns: cost.machine.steal_ns,

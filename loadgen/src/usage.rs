@@ -15,6 +15,8 @@ use procfs::{Current as _, CurrentSI as _};
 pub struct Usage {
     /// User and system time, ns.
     pub cpu_ns: u64,
+    /// Of it the time in the kernel, ns, to a hundredth of a second: good for a trial, not for a block.
+    pub kernel_ns: u64,
     /// Context switches of all its threads, voluntary and not.
     pub switches: u64,
 }
@@ -25,6 +27,7 @@ impl Usage {
     pub const fn since(self, earlier: Self) -> Self {
         Self {
             cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
+            kernel_ns: self.kernel_ns.saturating_sub(earlier.kernel_ns),
             switches: self.switches.saturating_sub(earlier.switches),
         }
     }
@@ -37,20 +40,30 @@ impl Usage {
 pub fn of(pids: &[u32]) -> Result<Usage> {
     pids.iter().try_fold(Usage::default(), |sum, pid| {
         let one = of_one(*pid).with_context(|| format!("cannot read what process {pid} uses"))?;
-        Ok(Usage { cpu_ns: sum.cpu_ns + one.cpu_ns, switches: sum.switches + one.switches })
+        Ok(Usage {
+            cpu_ns: sum.cpu_ns + one.cpu_ns,
+            kernel_ns: sum.kernel_ns + one.kernel_ns,
+            switches: sum.switches + one.switches,
+        })
     })
 }
 
 fn of_one(pid: u32) -> Result<Usage> {
     let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?))?;
     let cpu_ns = u64::try_from(clock_gettime(clock)?.num_nanoseconds())?;
+    let process = Process::new(i32::try_from(pid)?)?;
+    let kernel_ns = process.stat()?.stime * tick_ns();
     let mut switches = 0;
-    for task in Process::new(i32::try_from(pid)?)?.tasks()?.flatten() {
+    for task in process.tasks()?.flatten() {
         let status = task.status()?;
         switches +=
             status.voluntary_ctxt_switches.unwrap_or(0) + status.nonvoluntary_ctxt_switches.unwrap_or(0);
     }
-    Ok(Usage { cpu_ns, switches })
+    Ok(Usage { cpu_ns, kernel_ns, switches })
+}
+
+fn tick_ns() -> u64 {
+    1_000_000_000 / procfs::ticks_per_second().max(1)
 }
 
 /// Proportional set size of several processes, bytes (`smaps_rollup`).
@@ -88,10 +101,9 @@ impl Machine {
 /// Reads the machine's counters; what the kernel does not tell is 0.
 #[must_use]
 pub fn machine() -> Machine {
-    let tick_ns = 1_000_000_000 / procfs::ticks_per_second().max(1);
     let steal = procfs::KernelStats::current().ok().and_then(|stats| stats.total.steal);
     let pressure = procfs::CpuPressure::current().map_or(0, |pressure| pressure.some.total);
-    Machine { steal_ns: steal.unwrap_or(0) * tick_ns, cpu_pressure_ns: pressure * 1_000 }
+    Machine { steal_ns: steal.unwrap_or(0) * tick_ns(), cpu_pressure_ns: pressure * 1_000 }
 }
 
 /// Kernel slab of the whole machine, bytes.

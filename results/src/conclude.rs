@@ -8,8 +8,10 @@ use scenarios::{Lane, Transport};
 use crate::metric::{Metric, events};
 use crate::run::{Run, Severity};
 use crate::stats::{Effect, Judgement};
-use crate::summary::{Comparison, Standing, lanes, repetitions, standing};
+use crate::summary::{Comparison, Standing, Summary, lanes, repetitions, standing};
 use crate::value::{number, ratio};
+
+mod layers;
 
 /// What was measured, in one sentence.
 #[must_use]
@@ -128,6 +130,14 @@ pub fn conclusions(comparison: &Comparison) -> Vec<String> {
     sentences
 }
 
+/// What may be concluded from a run: of its first comparison, and why the twin servers differ if they do.
+#[must_use]
+pub fn concluded(summary: &Summary<'_>) -> Vec<String> {
+    let mut said = summary.comparisons.first().map(conclusions).unwrap_or_default();
+    said.extend(layers::why_servers_differ(summary.run));
+    said
+}
+
 /// What a figure rests on (METHOD M30): events, blocks, starts, load, segment size, congestion
 /// control, TLS, and that it was loopback.
 #[must_use]
@@ -167,7 +177,6 @@ fn inside_tls(run: &Run) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use crate::summary::Summary;
 
     #[test]
     fn sentences_of_a_run() {

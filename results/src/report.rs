@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use minijinja::{AutoEscape, Environment, Value as Slot, context};
 
 use crate::charts::{self, Figure};
-use crate::conclude::{basis, conclusions, measured, trust};
+use crate::conclude::{basis, concluded, measured, trust};
 use crate::histograms::hgrm;
 use crate::metric::{Metric, Rank};
 use crate::picture::{FONT, png};
@@ -100,9 +100,9 @@ fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
         Standing::Doubtful => "doubt",
         Standing::Partial | Standing::Invalid => "bad",
     };
-    let said = |comparison: &Comparison| match standing {
+    let said = match standing {
         Standing::Invalid => Vec::new(),
-        Standing::Valid | Standing::Doubtful | Standing::Partial => conclusions(comparison),
+        Standing::Valid | Standing::Doubtful | Standing::Partial => concluded(&summary),
     };
     let page = context! {
         name => &run.name, about => &run.scenario.about, started => &run.started,
@@ -113,7 +113,7 @@ fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
         headline => values(&summary, |rank| rank == Rank::Headline),
         all => values(&summary, |_| true),
         comparisons => summary.comparisons.iter().map(comparison).collect::<Vec<_>>(),
-        conclusions => summary.comparisons.first().map(said),
+        conclusions => said,
         claims => claims::of(run, figures),
         figures => figures.iter().map(|(figure, svg)| shown(figure, svg)).collect::<Vec<_>>(),
         warnings => run.warnings.iter().map(warning_line).collect::<Vec<_>>(),

@@ -152,6 +152,8 @@ fn block(round: u64, start_ns: u64, held: &LatencyHistogram, cpu_us: [f64; 2]) -
         latency_sum_ns: (held.mean().unwrap() * deliveries as f64) as u64,
         server_cpu_ns,
         client_cpu_ns,
+        server_kernel_ns: server_cpu_ns / 4 * 3,
+        client_kernel_ns: client_cpu_ns / 4 * 3,
         server_switches: deliveries / 40,
         client_switches: deliveries / 30,
         steal_ns: 0,

@@ -87,6 +87,19 @@ per_delivery! {
     client_switches, block_client_switches: client_switches / 1.0;
 }
 
+/// us a delivery in the kernel; nothing in runs that did not read it.
+fn in_kernel(trial: &Trial, field: fn(&BlockResult) -> u64) -> Option<f64> {
+    per_delivery(trial, field).filter(|nanos| *nanos > 0.0).map(|nanos| nanos / 1e3)
+}
+
+pub fn server_kernel(_: &Run, trial: &Trial) -> Option<f64> {
+    in_kernel(trial, |block| block.server_kernel_ns)
+}
+
+pub fn client_kernel(_: &Run, trial: &Trial) -> Option<f64> {
+    in_kernel(trial, |block| block.client_kernel_ns)
+}
+
 pub fn block_latency(block: &BlockResult) -> Option<f64> {
     per(block.latency_sum_ns, block.deliveries).map(|nanos| nanos / 1e6)
 }

@@ -12,6 +12,7 @@ const CONNECT: &str = "Start of connecting to the end of the handshake, while al
 const FIRST: &str = "Start of connecting to the first event, which is sent on joining.";
 const CPU: &str = "User and system time of the processes over deliveries. On loopback the receiver's TCP input \
                    runs inside the sender's send.";
+const KERNEL: &str = "Of this CPU the part in system calls and the network stack; the rest is the program's.";
 const MEMORY: &str = "PSS by least squares over idle connections, in a phase of its own.";
 const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
 
@@ -50,6 +51,8 @@ pub static ALL: &[Metric] = &[
         .higher(),
     trial("server CPU", "us/delivery", x::server_cpu, CPU).rank(Rank::Headline).blocks(x::block_server_cpu),
     trial("client CPU", "us/delivery", x::client_cpu, CPU).rank(Rank::Headline).blocks(x::block_client_cpu),
+    trial("server CPU in kernel", "us/delivery", x::server_kernel, KERNEL).rank(Rank::Detail),
+    trial("client CPU in kernel", "us/delivery", x::client_kernel, KERNEL).rank(Rank::Detail),
     trial(
         "server switches",
         "/delivery",

@@ -134,6 +134,12 @@ pub struct BlockResult {
     pub server_cpu_ns: u64,
     /// CPU of the generator's processes, ns.
     pub client_cpu_ns: u64,
+    /// Of the server's CPU the time in the kernel, ns: in steps of 10 ms, so only a trial's sum has a meaning.
+    #[serde(default)]
+    pub server_kernel_ns: u64,
+    /// The same of the generator's.
+    #[serde(default)]
+    pub client_kernel_ns: u64,
     /// Context switches of the server's processes, voluntary and not.
     pub server_switches: u64,
     /// Context switches of the generator's processes.

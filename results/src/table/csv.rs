@@ -43,7 +43,7 @@ fn rows_of_lane(run: &Run, lane: Lane) -> Vec<[String; 6]> {
 /// Column and field of a block.
 type Field = (&'static str, fn(&BlockResult) -> u64);
 
-const FIELDS: [Field; 12] = [
+const FIELDS: [Field; 14] = [
     ("round", |block| block.round),
     ("start_ns", |block| block.start_ns),
     ("span_ns", |block| block.span_ns),
@@ -52,6 +52,8 @@ const FIELDS: [Field; 12] = [
     ("latency_sum_ns", |block| block.latency_sum_ns),
     ("server_cpu_ns", |block| block.server_cpu_ns),
     ("client_cpu_ns", |block| block.client_cpu_ns),
+    ("server_kernel_ns", |block| block.server_kernel_ns),
+    ("client_kernel_ns", |block| block.client_kernel_ns),
     ("server_switches", |block| block.server_switches),
     ("client_switches", |block| block.client_switches),
     ("steal_ns", |block| block.steal_ns),

@@ -3,7 +3,7 @@
 use super::grid::Grid;
 use super::{banner, text, warning_line, warnings};
 use crate::claims;
-use crate::conclude::{conclusions, measured};
+use crate::conclude::{concluded, measured};
 use crate::summary::{Standing, Summary, standing};
 
 /// Writes the summary.
@@ -17,7 +17,7 @@ pub fn write(summary: &Summary<'_>) -> String {
         grid(&mut out, &text::ratios(comparison));
     }
     if standing(run) != Standing::Invalid {
-        let said = summary.comparisons.first().map(conclusions).unwrap_or_default();
+        let said = concluded(summary);
         list(&mut out, "Conclusions", said);
     }
     list(&mut out, "Common claims, judged from this run", claims::lines(run));

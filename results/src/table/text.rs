@@ -4,7 +4,7 @@
 use super::grid::Grid;
 use super::{banner, cell, ratio_cell, warning_line, warnings};
 use crate::claims;
-use crate::conclude::{conclusions, measured};
+use crate::conclude::{concluded, measured};
 use crate::metric::Metric;
 use crate::summary::{Comparison, Standing, Summary, standing};
 
@@ -55,7 +55,7 @@ pub fn write(summary: &Summary<'_>, colour: bool) -> String {
         }
     }
     if standing(run) != Standing::Invalid {
-        for (i, line) in summary.comparisons.first().map(conclusions).unwrap_or_default().iter().enumerate() {
+        for (i, line) in concluded(summary).iter().enumerate() {
             out.push_str(if i == 0 { "\n" } else { "" });
             wrapped(&mut out, "- ", line, str::to_owned);
         }
