@@ -1,6 +1,6 @@
 //! What decoding one event costs on each wire: the lean client's share of a delivery beside the
 //! system calls. A hundred ticker events, as a server writes them, in one read and in reads that
-//! cut every event.
+//! cut every event; and a hundred of 3,000 bytes, which SSE carries as base64.
 
 use std::hint::black_box;
 
@@ -10,7 +10,7 @@ use loadgen::lanes::decoder::{Decoder, Wire};
 use loadgen::lanes::raw::Raw;
 use loadgen::lanes::sse::{Body, Sse};
 use loadgen::lanes::ws::Ws;
-use scenarios::{Envelope, Identity, Payload, envelope};
+use scenarios::{Envelope, Identity, Payload, binary, envelope};
 
 const EVENTS: u64 = 100;
 
@@ -55,12 +55,31 @@ fn decode(decoder: &mut Decoder, bytes: &[u8], read: usize) -> u64 {
     events
 }
 
+/// Events of 3,000 bytes as base64, and the same bytes in frames: what decoding base64 costs.
+fn large(is_base64: bool) -> Vec<u8> {
+    let payload = Payload::Binary(3_000);
+    let event = |seq| {
+        let body = payload.body(1, seq);
+        if is_base64 {
+            let head = format!("id: {seq}\nevent: chunk\ndata: ");
+            return [head.as_bytes(), binary::encode(&body).as_bytes(), b"\n\n"].concat();
+        }
+        let message = envelope::encode(Identity::IdEvent, Envelope::Lines, seq, "chunk", &body);
+        let length = u16::try_from(message.len()).expect("below 64 KiB").to_be_bytes();
+        [&[0x82, 126], &length[..], &message].concat()
+    };
+    (0..EVENTS).flat_map(event).collect()
+}
+
 fn benches(criterion: &mut Criterion) {
     let (identity, envelope) = (Identity::IdEvent, Envelope::Lines);
     let wires = [
         ("sse", sse(), Wire::Sse(Sse::new(Body::Chunked(Chunked::default())))),
         ("ws", ws(), Wire::Ws(Ws::new(identity, envelope))),
         ("raw", raw(), Wire::Raw(Raw::new(identity, envelope))),
+        ("sse-base64-3k", large(true), Wire::Sse(Sse::new(Body::UntilClose).with_base64(true))),
+        ("sse-undecoded-4k", large(true), Wire::Sse(Sse::new(Body::UntilClose))),
+        ("ws-binary-3k", large(false), Wire::Ws(Ws::new(identity, envelope))),
     ];
     let mut group = criterion.benchmark_group("decode");
     group.throughput(Throughput::Elements(EVENTS));

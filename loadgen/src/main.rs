@@ -15,6 +15,7 @@ use loadgen::{environment, fleet, preflight, runner, survey};
 use results::run::Severity;
 use results::survey::Survey;
 use results::{Format, Run};
+use scenarios::payload::KINDS;
 use scenarios::{Lane, Plan, Scenario, catalog};
 
 fn main() -> ExitCode {
@@ -137,6 +138,10 @@ fn list() -> String {
     text += "lanes\n";
     for lane in Lane::all() {
         text += &format!("  {:<24} {}\n", lane.to_string(), lane.about());
+    }
+    text += "payloads\n";
+    for kind in &KINDS {
+        text += &format!("  {:<24} {}\n", kind.form(), kind.about);
     }
     text
 }

@@ -216,6 +216,15 @@ fn all_lanes_deliver_the_same_bodies_whole() {
     // A warm-up that deals the lanes different numbers of slices must not deal them different bodies.
     let warmed = "--set block=500ms --set warmup=10";
     measured(&format!("-c 20 -r 40 -d 500ms {warmed} --lanes {}", lanes.join(",")));
+    // The same for bodies that are bytes: encoded where only text travels, and none differs.
+    let binary = "--set payload=binary:3k --set binary=base64";
+    let run = measured(&format!("-c 10 -r 40 -d 500ms {binary} --lanes {}", lanes.join(",")));
+    for trial in run.trials.iter().filter(|trial| trial.bytes.down() > 0) {
+        let encoded = if trial.lane.transport.is_text_only() { 1_000 } else { 0 };
+        assert_eq!(trial.bytes.payload, 3_000 * trial.ledger.delivered, "{}", trial.lane);
+        let framing = trial.bytes.event_framing / trial.ledger.delivered;
+        assert!((encoded..encoded + 40).contains(&framing), "{}: {framing}", trial.lane);
+    }
 }
 
 /// Options, the body's size where it is fixed, and the bytes of a WebSocket frame's header (RFC 6455,

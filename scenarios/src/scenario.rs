@@ -6,6 +6,7 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::binary::Binary;
 use crate::catalog;
 use crate::envelope::{Envelope, Identity};
 use crate::lane::{Lane, Transport, nearest};
@@ -45,6 +46,9 @@ pub struct Scenario {
     pub arrivals: Arrivals,
     /// What the bodies are.
     pub payload: Payload,
+    /// What a lane that carries only text does with a binary payload.
+    #[serde(default)]
+    pub binary: Binary,
     /// The event's name.
     #[serde(default = "defaults::event")]
     pub event: String,
@@ -247,6 +251,8 @@ mod tests {
             ("event", "two\nlines"),
             ("identity", "some"),
             ("payload", "text:5m"),
+            ("payload", "video:16k"),
+            ("binary", "hex"),
             ("subscriber", "5"),
             ("about.x", "1"),
             ("gap", "-1s"),

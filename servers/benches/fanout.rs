@@ -19,6 +19,16 @@ fn frame_an_event(criterion: &mut Criterion) {
             bencher.iter(|| frame(lane, &scenario, black_box(12_345), black_box(&body)));
         });
     }
+    let fields = [("payload", "binary:3000"), ("binary", "base64")];
+    let fields = fields.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let (_, scenario) = Scenario::load("ticker", &fields).expect("an embedded scenario");
+    let body = scenario.payload.body(scenario.seed, 12_345);
+    for lane in ["sse-h1", "ws-h1"] {
+        let lane: Lane = lane.parse().expect("a lane of ours");
+        group.bench_function(format!("{lane}/binary-3k"), |bencher| {
+            bencher.iter(|| frame(lane, &scenario, black_box(12_345), black_box(&body)));
+        });
+    }
 }
 
 /// One event published and received by every subscriber, without sockets.

@@ -44,7 +44,7 @@ impl Host {
 
     fn start(lane: &str, bind: SocketAddr) -> Self {
         let scenario = Scenario::load("smoke", &[]).unwrap().1;
-        let payload = Payload::Sweep { sizes: vec![10, 20], each: 2 };
+        let payload = Payload::Sweep { sizes: vec![10, 20], each: 2, binary: false };
         let order = HostOrder { lane: lane.parse().unwrap(), scenario, payload, core: Some(0), bind };
         Self::spawn(&serde_json::to_string(&order).unwrap())
     }
@@ -128,8 +128,9 @@ fn it_publishes_what_it_is_told_and_counts_it() {
     let start = Moment::now();
     host.say(&HostCommand::Run { start, schedule: blocks(0) });
     let ran = host.ran();
-    let bodies: Vec<Vec<u8>> =
-        (0..5).map(|seq| Payload::Sweep { sizes: vec![10, 20], each: 2 }.body(1, seq)).collect();
+    let bodies: Vec<Vec<u8>> = (0..5)
+        .map(|seq| Payload::Sweep { sizes: vec![10, 20], each: 2, binary: false }.body(1, seq))
+        .collect();
     let hex: String = Sha256::digest(bodies[1..].concat()).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((ran.blocks_done, ran.bodies_sha256), (2, hex));
     for (i, published) in ran.published.iter().enumerate() {

@@ -86,7 +86,10 @@ impl Handshake {
                 self.check_upgrade(&response)?;
                 Wire::Ws(Ws::new(identity, envelope))
             }
-            Transport::Sse | Transport::Raw => Wire::Sse(Sse::new(body(&response)?)),
+            Transport::Sse | Transport::Raw => {
+                let is_base64 = scenario.payload.is_binary();
+                Wire::Sse(Sse::new(body(&response)?).with_base64(is_base64))
+            }
         };
         Ok(Some((length, wire)))
     }

@@ -17,6 +17,7 @@ use crate::dial::facts;
 use crate::failure::Failure;
 use crowd::Crowd;
 
+pub mod base64;
 pub mod chunked;
 pub mod crowd;
 pub mod decoder;

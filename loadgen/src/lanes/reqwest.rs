@@ -14,7 +14,7 @@ use futures_util::stream::BoxStream;
 use scenarios::{Event, Identity, Moment};
 
 use super::handshake::SSE_PATH;
-use super::{Arrival, Sink, Target};
+use super::{Arrival, Sink, Target, base64};
 use crate::failure::Failure;
 
 type Parsed = Result<eventsource_stream::Event, EventStreamError<::reqwest::Error>>;
@@ -27,6 +27,7 @@ thread_local! {
 pub struct Reqwest {
     events: BoxStream<'static, Parsed>,
     identity: Identity,
+    is_base64: bool,
 }
 
 impl Reqwest {
@@ -50,7 +51,8 @@ impl Reqwest {
             return Err(Failure::ContentType(content_type.into_owned()));
         }
         let events = response.bytes_stream().eventsource().boxed();
-        Ok(Self { events, identity: target.scenario.identity })
+        let is_base64 = target.scenario.is_base64_on(target.lane);
+        Ok(Self { events, identity: target.scenario.identity, is_base64 })
     }
 
     /// Awaits one event.
@@ -69,7 +71,11 @@ impl Reqwest {
         let named = self.identity == Identity::IdEvent || event.event != "message";
         let id = Some(event.id.as_bytes()).filter(|id| !id.is_empty());
         let name = Some(event.event.as_bytes()).filter(|_| named);
-        sink.event(&Event { id, name, data: event.data.as_bytes().into() }, arrival);
+        let mut emit = |data: &[u8]| sink.event(&Event { id, name, data: data.into() }, arrival);
+        match self.is_base64 {
+            true => base64::decoded(event.data.as_bytes(), emit),
+            false => emit(event.data.as_bytes()),
+        }
         Ok(())
     }
 }

@@ -36,6 +36,12 @@ impl Sse {
         Self { body, events: Events::default() }
     }
 
+    /// The same, the data of its events being base64.
+    #[must_use]
+    pub fn with_base64(self, is_base64: bool) -> Self {
+        Self { events: self.events.with_base64(is_base64), ..self }
+    }
+
     /// Takes one read; `emit` gets the index behind the event's last byte.
     ///
     /// # Errors
@@ -104,6 +110,19 @@ mod tests {
         let (ends, result, counts) = feed(Body::Chunked(Chunked::default()), wire);
         assert_eq!((ends, result), (vec![33, 69], Ok(())));
         assert_eq!((counts.payload, counts.event_framing), (4, 29 + 30 - 4));
+    }
+
+    /// RFC 4648, section 10: `Zm9vYg==` is `foob`. What is longer is framing, what is none arrives as it is.
+    #[test]
+    fn base64_arrives_as_the_bytes_it_stands_for() {
+        let (mut sse, mut seen) = (Sse::new(Body::UntilClose).with_base64(true), Vec::new());
+        let wire = b"id: 7\ndata: Zm9vYg==\n\ndata: ?\n\n";
+        for read in wire.chunks(5) {
+            sse.feed(read, &mut |event, _| seen.push(event.data.to_vec())).unwrap();
+        }
+        assert_eq!(seen, [&b"foob"[..], b"?"]);
+        let counts = sse.counts();
+        assert_eq!((counts.payload, counts.event_framing), (5, wire.len() as u64 - 5));
     }
 
     #[test]

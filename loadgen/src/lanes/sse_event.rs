@@ -12,7 +12,7 @@ use memchr::memchr2;
 use scenarios::Event;
 
 use super::decoder::carry;
-use super::{Bytes, MAX_EVENT, READ_BUFFER};
+use super::{Bytes, MAX_EVENT, READ_BUFFER, base64};
 use crate::failure::Failure;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -56,9 +56,16 @@ pub struct Events {
     received: u64,
     payload: u64,
     control: u64,
+    is_base64: bool,
 }
 
 impl Events {
+    /// Events whose data is base64: it is decoded, and what it is longer is framing.
+    #[must_use]
+    pub fn with_base64(self, is_base64: bool) -> Self {
+        Self { is_base64, ..self }
+    }
+
     /// Takes bytes of the body; `emit` gets the index behind the event's last byte.
     ///
     /// # Errors
@@ -207,10 +214,16 @@ impl Events {
             Data::One(range) => &block[range.clone()],
             Data::Joined => &self.joined,
         };
-        self.payload += data.len() as u64;
         self.control += self.block.control;
         let name = self.block.name.clone().filter(|range| !range.is_empty()).map(|range| text(&block[range]));
-        emit(&Event { id: id.as_deref(), name: name.as_deref(), data: text(data) });
+        let emit = |data: Cow<'_, [u8]>, length: usize| {
+            self.payload += length as u64;
+            emit(&Event { id: id.as_deref(), name: name.as_deref(), data });
+        };
+        match self.is_base64 {
+            true => base64::decoded(data, |bytes| emit(bytes.into(), bytes.len())),
+            false => emit(text(data), data.len()),
+        }
         self.joined.shrink_to(READ_BUFFER);
         true
     }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::Scenario;
-use crate::envelope::Identity;
+use crate::binary::Binary;
+use crate::envelope::{Envelope, Identity};
+use crate::lane::Lane;
 use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
 use crate::quantity::{Count, Span};
 
@@ -53,7 +55,9 @@ impl Scenario {
                 self.block, self.rate
             ));
         }
-        self.check_lanes().and_then(|()| self.check_events())
+        self.check_lanes()?;
+        self.check_events()?;
+        self.check_binary()
     }
 
     fn check_lanes(&self) -> Result<(), String> {
@@ -68,6 +72,32 @@ impl Scenario {
         Ok(())
     }
 
+    /// Bodies that are bytes need lanes that carry bytes, or an encoding that was asked for.
+    fn check_binary(&self) -> Result<(), String> {
+        if !self.payload.is_binary() {
+            return Ok(());
+        }
+        if self.envelope == Envelope::Json && self.identity != Identity::None {
+            return Err(format!(
+                "an envelope of `json` is text, and the bodies of `{}` are bytes; write `envelope = \"lines\"`",
+                self.payload
+            ));
+        }
+        let text_only = self.lanes.iter().find(|lane| lane.transport.is_text_only());
+        match text_only {
+            Some(lane) if self.binary == Binary::Native => {
+                let able = Lane::all().into_iter().filter(|lane| !lane.transport.is_text_only());
+                let able: Vec<String> = able.map(|lane| lane.to_string()).collect();
+                Err(format!(
+                    "lane `{lane}` carries only UTF-8 text, and the bodies of `{}` are bytes; write `binary = \"base64\"` to send them encoded there, or name lanes that carry bytes: {}",
+                    self.payload,
+                    able.join(", ")
+                ))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
     fn check_events(&self) -> Result<(), String> {
         let name = &self.event;
         if name.is_empty()
@@ -76,17 +106,18 @@ impl Scenario {
         {
             return Err(format!("`event` is `{name}`; allowed are 1 to 64 letters, digits and -_.:"));
         }
-        match self.payload {
-            Payload::Text(bytes) if bytes > 1 << 20 => Err("`payload` is above 1 MiB".into()),
-            Payload::Text(bytes) if self.identity == Identity::None && bytes < SELF_IDENTIFYING_BYTES => {
-                Err(format!(
-                    "with identity `none` an event is recognised by its body, which needs `text:{SELF_IDENTIFYING_BYTES}` or more"
-                ))
-            }
-            Payload::Sweep { .. } => {
-                Err("`payload = \"sweep:...\"` is internal; list sizes under `sweep`".into())
-            }
-            Payload::Ticker | Payload::Text(_) => Ok(()),
+        if self.payload.written_bytes().is_some_and(|bytes| bytes > 1 << 20) {
+            return Err("`payload` is above 1 MiB".into());
         }
+        if matches!(self.payload, Payload::Sweep { .. }) {
+            return Err("`payload = \"sweep:...\"` is internal; list sizes under `sweep`".into());
+        }
+        if self.identity == Identity::None && !self.payload.tells_its_seq() {
+            return Err(format!(
+                "with identity `none` an event is recognised by its body, and those of `{}` do not tell which they are; it needs `text:{SELF_IDENTIFYING_BYTES}` or more, or identity `id`",
+                self.payload
+            ));
+        }
+        Ok(())
     }
 }

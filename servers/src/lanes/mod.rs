@@ -9,10 +9,11 @@ pub mod raw;
 pub mod sse;
 pub mod ws;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, envelope};
+use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, binary, envelope};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http::{self, Limits, Site};
@@ -45,7 +46,9 @@ impl Service {
             (Transport::Sse, ServerStack::Axum) => {
                 Self::Router(axum_sse::routes(hub, scenario.identity), limits)
             }
-            (Transport::Ws, ServerStack::Axum) => Self::Router(axum_ws::routes(hub), limits),
+            (Transport::Ws, ServerStack::Axum) => {
+                Self::Router(axum_ws::routes(hub, scenario.payload.is_binary()), limits)
+            }
         }
     }
 
@@ -70,10 +73,16 @@ impl Service {
 /// The transport cannot carry this body.
 pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<Bytes, String> {
     let Scenario { identity, envelope, event, .. } = scenario;
+    let is_binary = scenario.payload.is_binary();
+    let body = &*match scenario.is_base64_on(lane) {
+        true => Cow::Owned(binary::encode(body).into_bytes()),
+        false => Cow::Borrowed(body),
+    };
     let message = || envelope::encode(*identity, *envelope, seq, event, body);
     match (lane.transport, lane.server) {
         (Transport::Raw, _) => Ok(raw::frame(&message())),
-        (Transport::Ws, ServerStack::Tuned) => ws::frame(&message()),
+        (Transport::Ws, ServerStack::Tuned) => ws::frame(&message(), is_binary),
+        (Transport::Ws, ServerStack::Axum) if is_binary => Ok(message().into()),
         (Transport::Ws, ServerStack::Axum) => {
             text(&message()).map(|text| Bytes::copy_from_slice(text.as_bytes()))
         }

@@ -29,14 +29,16 @@ pub const MESSAGE_BYTES: usize = 64 * 1024;
 /// How long a client may take to answer a close.
 pub const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Frames a text message: FIN, not masked.
+/// Frames a message of text or of bytes: FIN, not masked.
 ///
 /// # Errors
-/// A message that is not UTF-8.
-pub fn frame(message: &[u8]) -> Result<Bytes, String> {
-    super::text(message)?;
+/// Text that is not UTF-8.
+pub fn frame(message: &[u8], is_binary: bool) -> Result<Bytes, String> {
+    if !is_binary {
+        super::text(message)?;
+    }
     let mut out = BytesMut::with_capacity(10 + message.len());
-    out.put_u8(0x81);
+    out.put_u8(if is_binary { 0x82 } else { 0x81 });
     match message.len() {
         length @ ..126 => out.put_u8(length as u8),
         length @ 126..0x1_0000 => {
@@ -164,7 +166,7 @@ mod tests {
     /// server MUST NOT mask any frames that it sends to the client."
     #[test]
     fn golden_bytes() {
-        assert_eq!(frame(b"7\nquote\n{}").unwrap().as_ref(), b"\x81\x0a7\nquote\n{}");
+        assert_eq!(frame(b"7\nquote\n{}", false).unwrap().as_ref(), b"\x81\x0a7\nquote\n{}");
         for (length, header) in [
             (0, &b"\x81\x00"[..]),
             (125, b"\x81\x7d"),
@@ -172,10 +174,12 @@ mod tests {
             (65_535, b"\x81\x7e\xff\xff"),
             (65_536, b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
         ] {
-            let frame = frame(&vec![b'x'; length]).unwrap();
+            let frame = frame(&vec![b'x'; length], false).unwrap();
             assert_eq!((&frame[..header.len()], frame.len()), (header, header.len() + length));
         }
-        assert!(frame(b"\xff").is_err());
+        assert!(frame(b"\xff", false).is_err());
+        // 5.2: "%x2 denotes a binary frame".
+        assert_eq!(frame(b"7\nquote\n\xff", true).unwrap().as_ref(), b"\x82\x097\nquote\n\xff");
     }
 
     /// The example of RFC 6455 1.3: the key `dGhlIHNhbXBsZSBub25jZQ==` is answered with

@@ -62,6 +62,27 @@ async fn every_subscriber_gets_the_latest_event_and_all_that_follow_in_order() {
     }
 }
 
+/// A body that is no text: bytes where the transport has them (RFC 6455 5.2: "%x2 denotes a binary
+/// frame"), base64 (RFC 4648, section 4) where it has only text.
+#[tokio::test]
+async fn bytes_travel_as_bytes_or_as_base64() {
+    for lane in LANES {
+        let fields = [("payload", "binary:20"), ("binary", "base64")];
+        let server = Server::start(lane, &fields, Limits::default());
+        let (mut client, _) = server.subscribe().await;
+        server.publish(1);
+        let body = [&1_u64.to_be_bytes()[..], &[0; 8]].concat();
+        let body = [body, server.scenario.payload.body(server.scenario.seed, 1)[16..].to_vec()].concat();
+        let message = [b"1\nquote\n", &body[..]].concat();
+        let expected = match server.lane.transport {
+            Transport::Raw => [&(message.len() as u32).to_be_bytes()[..], &message].concat(),
+            Transport::Ws => [&[0x82, message.len() as u8][..], &message].concat(),
+            Transport::Sse => on_the_wire(Transport::Sse, 1, &scenarios::binary::encode(&body)),
+        };
+        assert_eq!(read(&mut client, expected.len()).await, expected, "{lane}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_published_event_there_is_no_greeting_and_nothing_is_missed() {
     for lane in LANES {
