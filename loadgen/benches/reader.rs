@@ -149,6 +149,7 @@ fn accept(listener: &TcpListener, lane: Lane) -> TcpStream {
     let head = match lane.transport {
         Transport::Raw => "\0\0\0\0".to_owned(),
         Transport::Sse | Transport::Ws => answer(&until_blank_line(&mut stream)),
+        Transport::LongPoll | Transport::Poll => unreachable!("streams are read here"),
     };
     stream.write_all(head.as_bytes()).expect("the client is there");
     stream
@@ -189,6 +190,7 @@ fn read_bare(address: SocketAddr, lane: Lane, scenario: &Scenario, received: &At
         Transport::Sse => Wire::Sse(Sse::new(Body::Chunked(Chunked::default()))),
         Transport::Ws => Wire::Ws(Ws::new(scenario.identity, scenario.envelope)),
         Transport::Raw => Wire::Raw(Raw::new(scenario.identity, scenario.envelope)),
+        Transport::LongPoll | Transport::Poll => unreachable!("streams are read here"),
     };
     let mut decoders: Vec<Decoder> = streams.iter().map(|_| Decoder::new(wire(), 0)).collect();
     let (mut buffer, mut ready) = (vec![0; READ_BUFFER], vec![EpollEvent::empty(); 1_024]);

@@ -5,19 +5,23 @@
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use scenarios::{Moment, Schedule};
+use scenarios::{Moment, Polls, Scenario, Schedule, Transport};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::contract::{FleetCommand, FleetOrder, FleetReply};
 use crate::desk::{self, Station};
 use crate::expect::{Expected, name_on_wire};
-use crate::lanes::crowd::{Bell, Crowd};
+use crate::lanes::crowd::{Bell, Crowd, Timetable};
 use crate::lanes::{Subscriber, Target, tls};
 
 /// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
 const HANDSHAKES: usize = 64;
+
+/// How long answers to the last polls may take.
+const REST: Duration = Duration::from_secs(2);
 
 /// Runs a fleet on this process's stdin and stdout until told to exit, or until stdin ends.
 ///
@@ -107,7 +111,7 @@ impl Fleet {
     async fn obey(&self, command: FleetCommand) -> FleetReply {
         match command {
             FleetCommand::Connect { count } => self.connect(count).await,
-            FleetCommand::Arm { start, schedule } => self.arm(start, &schedule),
+            FleetCommand::Arm { start, schedule } => self.arm(start, &schedule).await,
             FleetCommand::Await { deliveries, deadline } => {
                 let woken = desk::at(|desk| desk.woken());
                 if !desk::at(|desk| desk.want(deliveries)) {
@@ -118,10 +122,7 @@ impl Fleet {
                 let (deliveries, p99_ns) = desk::at(|desk| desk.arrivals());
                 FleetReply::Arrived { deliveries, p99_ns }
             }
-            FleetCommand::Close { end_seq } => match desk::at(|desk| desk.close(end_seq)) {
-                Some(phase) => FleetReply::Phase(Box::new(phase)),
-                None => FleetReply::Failed { text: "no phase is armed".into() },
-            },
+            FleetCommand::Close { end_seq } => self.close(end_seq).await,
             FleetCommand::Joins => FleetReply::Joined(Box::new(desk::at(|desk| desk.joined()))),
             FleetCommand::Exit => std::process::exit(0),
         }
@@ -147,12 +148,36 @@ impl Fleet {
         desk::at(|desk| FleetReply::Connected { open: desk.open(), failures: desk.failures().clone() })
     }
 
-    fn arm(&self, start: Moment, schedule: &Schedule) -> FleetReply {
+    async fn close(&self, end_seq: u64) -> FleetReply {
+        if self.order.lane.transport == Transport::Poll {
+            // A server that no longer answers shows in the account.
+            let _stalled = tokio::time::timeout(REST, self.crowd.rest()).await;
+        }
+        match desk::at(|desk| desk.close(end_seq)) {
+            Some(phase) => FleetReply::Phase(Box::new(phase)),
+            None => FleetReply::Failed { text: "no phase is armed".into() },
+        }
+    }
+
+    async fn arm(&self, start: Moment, schedule: &Schedule) -> FleetReply {
         let scenario = &self.order.scenario;
         let expected = Expected::new(scenario, &self.order.payload, start, schedule);
         desk::at(|desk| desk.arm(expected, name_on_wire(scenario)));
+        if self.order.lane.transport == Transport::Poll {
+            self.crowd.arm(polling(scenario, start, schedule)).await;
+        }
         FleetReply::Armed
     }
+}
+
+/// When each subscriber polls in a phase that begins at `start`.
+fn polling(scenario: &Scenario, start: Moment, schedule: &Schedule) -> Timetable {
+    let interval_ns = u64::try_from(scenario.poll.0.as_nanos()).expect("bounded by the scenario's checks");
+    let polls = Polls::new(interval_ns, scenario.seed, schedule);
+    Box::new(move |subscriber, last| {
+        let ask = polls.next(subscriber, last.map(|last| last.nanos_since(start)))?;
+        Some((start.plus_nanos(ask.at_ns), ask.unless))
+    })
 }
 
 /// One subscriber, from its first packet to the end of its stream.

@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use scenarios::{Block, Moment, Schedule};
+use scenarios::{Block, Lane, Moment, Schedule};
 
 use crate::lane::LaneProcesses;
 use crate::usage::{self, Machine, Usage};
@@ -70,7 +70,8 @@ pub fn sleep_until(moment: Moment, interrupted: &AtomicBool) -> bool {
 }
 
 /// Walks the blocks of a phase that began at `start`; after each block calls `closed` with its
-/// index, which says whether all of it arrived. Stops early, after telling all lanes, when interrupted. `gap_ns` follows each block.
+/// index, which says whether all of it arrived. Stops early, after telling all lanes, when interrupted.
+/// `gap_ns` of its lane follows each block.
 ///
 /// # Errors
 /// A process is gone.
@@ -78,13 +79,14 @@ pub fn walk(
     lanes: &mut [LaneProcesses],
     blocks: &[Block],
     start: Moment,
-    gap_ns: u64,
+    gap_ns: impl Fn(Lane) -> u64,
     interrupted: &AtomicBool,
     mut closed: impl FnMut(&mut LaneProcesses, usize) -> Result<bool>,
 ) -> Result<Vec<Cost>> {
     let mut costs = Vec::with_capacity(blocks.len());
-    let ahead = AHEAD_NS.min(gap_ns / 2);
     for (index, block) in blocks.iter().enumerate() {
+        let gap_ns = gap_ns(lanes[block.lane].lane);
+        let ahead = AHEAD_NS.min(gap_ns / 2);
         let begin = start.plus_nanos(block.start_ns.saturating_sub(ahead));
         if sleep_until(begin, interrupted) {
             lanes.iter_mut().try_for_each(LaneProcesses::stop)?;

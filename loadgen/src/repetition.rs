@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use results::run::{Sockets, Trial};
-use scenarios::{Block, Moment, Plan, Repetition, Schedule};
+use scenarios::{Block, Lane, Moment, Plan, Repetition, Scenario, Schedule};
 use servers::contract::Totals;
 
 use crate::contract::Joined;
@@ -20,8 +20,12 @@ use crate::worker::PATIENCE;
 /// Subscribers one lane connects before it is the next lane's turn.
 const TURN: usize = 500;
 
-/// How long deliveries may take after the last block before they count as lost.
-const DRAIN: Duration = Duration::from_secs(2);
+/// How long deliveries may take after the last block before they count as lost: two seconds, and until
+/// the next poll where they are polled for.
+#[must_use]
+pub fn drain(scenario: &Scenario, lane: Lane) -> Duration {
+    Duration::from_secs(2) + scenario.gap_after(lane) - scenario.gap.0
+}
 
 /// What one repetition left behind.
 #[derive(Default)]
@@ -126,7 +130,7 @@ fn measure(
         idle.push((lane.totals()?, lane.kernel()?));
     }
     let start = pace::begin(lanes, &schedules)?;
-    let gap_ns = u64::try_from(plan.scenario.gap.0.as_nanos())?;
+    let gap_ns = |lane| plan.scenario.gap_after(lane).as_nanos().try_into().expect("bounded by its checks");
     let mut arrived_before = vec![0; lanes.len()];
     let costs = pace::walk(lanes, &blocks, start, gap_ns, stop, |lane, done| {
         let (arrived, p99_ns) = lane.arrivals(u64::MAX, Moment::now())?;
@@ -143,7 +147,7 @@ fn measure(
         let schedule = &schedules[number];
         let own = blocks.iter().zip(&costs).filter(|(block, _)| block.lane == number);
         let mut costs: Vec<Cost> = own.map(|(_, cost)| *cost).collect();
-        let measured = lane.collect(schedule, PATIENCE, DRAIN)?;
+        let measured = lane.collect(schedule, PATIENCE, drain(&plan.scenario, lane.lane))?;
         costs.truncate(blocks_done(&measured));
         let after = lane.totals()?;
         let done = lane.kernel()?;

@@ -12,6 +12,7 @@ use scenarios::Plan;
 
 use crate::lane::LaneProcesses;
 use crate::pace;
+use crate::repetition::drain;
 
 /// Stretches of slices tried before "not steady" is said.
 const STRETCHES: u64 = 3;
@@ -58,7 +59,7 @@ fn stretch(
     let blocks = plan.warmup(plan.scenario.warmup.0, next_seq);
     let schedules: Vec<_> = (0..lanes.len()).map(|lane| plan.schedule(&blocks, lane)).collect();
     let start = pace::begin(lanes, &schedules)?;
-    let walked = pace::walk(lanes, &blocks, start, 0, stop, |_, _| Ok(true))?;
+    let walked = pace::walk(lanes, &blocks, start, |_| 0, stop, |_, _| Ok(true))?;
     for (block, cost) in blocks.iter().zip(&walked) {
         let nanos = cost.server.cpu_ns + cost.client.cpu_ns;
         costs[block.lane].push(ratio(nanos, block.events * subscribers));
@@ -66,7 +67,7 @@ fn stretch(
     for ((lane, schedule), next) in lanes.iter_mut().zip(&schedules).zip(next_seq) {
         let planned = blocks.last().map_or(0, scenarios::Block::end_ns);
         let patience = Duration::from_nanos(planned) + crate::worker::PATIENCE;
-        let measured = lane.collect(schedule, patience, Duration::from_secs(2))?;
+        let measured = lane.collect(schedule, patience, drain(&plan.scenario, lane.lane))?;
         *next += measured.ran.iter().map(|ran| ran.lag_ns.len() as u64).max().unwrap_or(0);
     }
     Ok(())

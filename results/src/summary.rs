@@ -154,7 +154,7 @@ fn is_reference(lane: Lane) -> bool {
     match lane.transport {
         Transport::Ws => Lane { tls: false, ..lane } == lane.base(),
         Transport::Raw => lane == lane.base(),
-        Transport::Sse => false,
+        Transport::Sse | Transport::LongPoll | Transport::Poll => false,
     }
 }
 

@@ -28,7 +28,7 @@ impl Transport {
     #[must_use]
     pub const fn is_text_only(self) -> bool {
         match self {
-            Self::Sse => true,
+            Self::Sse | Self::LongPoll | Self::Poll => true,
             Self::Ws | Self::Raw => false,
         }
     }

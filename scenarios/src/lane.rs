@@ -18,6 +18,18 @@ pub enum Transport {
     Ws,
     /// Length-prefixed frames over bare TCP: the yardstick.
     Raw,
+    /// A request that the server holds until there is something newer.
+    LongPoll,
+    /// A request at a set interval, whether there is something newer or not.
+    Poll,
+}
+
+impl Transport {
+    /// Whether the client must ask for what is newer.
+    #[must_use]
+    pub const fn polls(self) -> bool {
+        matches!(self, Self::LongPoll | Self::Poll)
+    }
 }
 
 /// What carries the transport.
@@ -65,7 +77,7 @@ pub struct Lane {
 }
 
 /// `(name, transport, carrier, about)`: every base lane there is.
-const BASES: [(&str, Transport, Carrier, &str); 3] = [
+const BASES: [(&str, Transport, Carrier, &str); 5] = [
     ("sse-h1", Transport::Sse, Carrier::H1, "Server-Sent Events over HTTP/1.1 (chunked response on hyper)"),
     ("ws-h1", Transport::Ws, Carrier::H1, "WebSocket, upgraded from HTTP/1.1 (one text message an event)"),
     (
@@ -74,14 +86,30 @@ const BASES: [(&str, Transport, Carrier, &str); 3] = [
         Carrier::Tcp,
         "length-prefixed frames over bare TCP: the yardstick, not a choice",
     ),
+    (
+        "longpoll-h1",
+        Transport::LongPoll,
+        Carrier::H1,
+        "long polling over HTTP/1.1: the server holds a request until there is an event, at most for `hold`",
+    ),
+    (
+        "poll-h1",
+        Transport::Poll,
+        Carrier::H1,
+        "traditional polling over HTTP/1.1: a request every `poll` on a kept-alive connection",
+    ),
 ];
+
+/// Every transport there is.
+const EACH: &[Transport] =
+    &[Transport::Sse, Transport::Ws, Transport::Raw, Transport::LongPoll, Transport::Poll];
 
 /// `(suffix, TLS, about)`.
 const TLS: [(&str, bool, &str); 2] = [("", false, ""), ("+tls", true, "inside TLS 1.3 (rustls)")];
 
 /// `(suffix, stack, transports it can serve, about)`.
 const SERVERS: [(&str, ServerStack, &[Transport], &str); 2] = [
-    ("", ServerStack::Tuned, &[Transport::Sse, Transport::Ws, Transport::Raw], ""),
+    ("", ServerStack::Tuned, EACH, ""),
     (
         "%axum",
         ServerStack::Axum,
@@ -92,7 +120,7 @@ const SERVERS: [(&str, ServerStack, &[Transport], &str); 2] = [
 
 /// `(suffix, stack, transports it can receive, about)`.
 const CLIENTS: [(&str, ClientStack, &[Transport], &str); 3] = [
-    ("", ClientStack::Lean, &[Transport::Sse, Transport::Ws, Transport::Raw], ""),
+    ("", ClientStack::Lean, EACH, ""),
     ("@reqwest", ClientStack::Reqwest, &[Transport::Sse], "client: reqwest + eventsource-stream"),
     (
         "@tungstenite",
@@ -230,9 +258,13 @@ mod tests {
                 "sse-h1",
                 "ws-h1",
                 "raw",
+                "longpoll-h1",
+                "poll-h1",
                 "sse-h1+tls",
                 "ws-h1+tls",
                 "raw+tls",
+                "longpoll-h1+tls",
+                "poll-h1+tls",
                 "sse-h1@reqwest",
                 "ws-h1@tungstenite",
                 "sse-h1%axum",

@@ -116,7 +116,7 @@ fn repetition(scenario: &Scenario, index: u64) -> Repetition {
         for &lane in order.iter().filter(|lane| takes_part(scenario, **lane, round, rounds)) {
             blocks.push(Block { lane, round, start_ns, span_ns, first_seq: next_seq[lane], events });
             next_seq[lane] += events;
-            start_ns += span_ns + nanos(scenario.gap.0);
+            start_ns += span_ns + nanos(scenario.gap_after(scenario.lanes[lane]));
         }
     }
     let mut order: Vec<usize> = (0..lanes).collect();
@@ -200,6 +200,21 @@ mod tests {
         assert_eq!(blocks.iter().map(|b| b.lane).collect::<Vec<_>>(), [0, 1, 2, 0, 1, 2]);
         assert_eq!(plan.schedule(&blocks, 1).first_seq(), 1);
         assert_eq!(plan.schedule(&blocks, 1).events(), 2 * blocks[0].events);
+    }
+
+    /// The last events of a block are polled for an interval later, and no other lane's block waits.
+    #[test]
+    fn a_lane_that_polls_has_an_interval_more_to_drain() {
+        let plan = plan(&[
+            ("lanes", "[\"sse-h1\", \"poll-h1\"]"),
+            ("share", "{}"),
+            ("sweep", "[]"),
+            ("poll", "250ms"),
+        ]);
+        for two in plan.repetitions[0].blocks.windows(2) {
+            let gap = if two[0].lane == 1 { 350_000_000 } else { 100_000_000 };
+            assert_eq!(two[1].start_ns - two[0].end_ns(), gap);
+        }
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,12 @@ pub struct Scenario {
     /// Events a slow subscriber may lag behind before the oldest are dropped (and counted).
     #[serde(default = "defaults::lag")]
     pub lag: Count,
+    /// Time from one poll of a client to its next, on lanes that poll at an interval.
+    #[serde(default = "defaults::poll")]
+    pub poll: Span,
+    /// How long the server holds a long poll before it answers that there is nothing.
+    #[serde(default = "defaults::hold")]
+    pub hold: Span,
 }
 
 mod check;
@@ -120,6 +127,12 @@ mod defaults {
     }
     pub const fn lag() -> Count {
         Count(1024)
+    }
+    pub const fn poll() -> Span {
+        Span(Duration::from_secs(1))
+    }
+    pub const fn hold() -> Span {
+        Span(Duration::from_secs(25))
     }
 }
 
@@ -176,6 +189,13 @@ impl Scenario {
         let base = Lane { transport: lane.transport, ..lane.base() };
         let inherited = if lane.transport == Transport::Raw { self.share.get(&base) } else { None };
         self.share.get(&lane).or(inherited).copied().unwrap_or(1.0)
+    }
+
+    /// The time after a block of this lane in which it drains: a lane that polls at an interval fetches
+    /// its last events an interval later.
+    #[must_use]
+    pub fn gap_after(&self, lane: Lane) -> Duration {
+        self.gap.0 + if lane.transport == Transport::Poll { self.poll.0 } else { Duration::ZERO }
     }
 }
 
@@ -256,6 +276,9 @@ mod tests {
             ("subscriber", "5"),
             ("about.x", "1"),
             ("gap", "-1s"),
+            ("poll", "1ms"),
+            ("hold", "0s"),
+            ("lanes", "[\"poll-h1\"]"),
         ];
         let errors: Vec<String> =
             cases.iter().map(|(k, v)| format!("{k}={v}: {}", with(k, v).unwrap_err())).collect();

@@ -42,7 +42,7 @@ fn fan_out(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(subscribers));
         group.bench_with_input(BenchmarkId::from_parameter(subscribers), &subscribers, |bencher, _| {
             bencher.iter(|| {
-                hub.publish(Bytes::from_static(b"event"));
+                hub.publish(0, Bytes::from_static(b"event"));
                 runtime.block_on(async {
                     for subscription in &mut subscriptions {
                         black_box(subscription.next().await);

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase};
 use crate::http::Limits;
 use crate::hub::Hub;
-use crate::lanes::{Service, read_buffer_bytes};
+use crate::lanes::{self, Service, read_buffer_bytes};
 use crate::listen::listen;
 use crate::publisher::{self, Framed, Framer, Order, Signal};
 use crate::tls;
@@ -87,7 +87,7 @@ pub fn pin(core: usize) -> nix::Result<()> {
 
 async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
     let HostOrder { lane, scenario, payload, core: _, bind } = order;
-    let hub = Hub::new(usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?);
+    let hub = lanes::hub(lane, &scenario).context("`lag` does not fit this machine")?;
     let meter = Arc::new(Meter::default());
     let listening = listen(bind, &scenario, read_buffer_bytes(lane))?;
     let (address, sockets) = (listening.address, listening.facts.clone());
@@ -153,7 +153,7 @@ impl Desk<'_> {
 
     fn publish(&self, framed: Framed) -> Moment {
         let published = Moment::now();
-        framed.frames.into_iter().for_each(|frame| self.hub.publish(frame));
+        framed.frames.into_iter().for_each(|frame| self.hub.publish(framed.seq, frame));
         published
     }
 

@@ -8,7 +8,7 @@
 //! without one does not come from a browser, and is served.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
+use futures_util::future::{Either, FutureExt as _, OptionFuture};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{
@@ -30,6 +31,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::hub::{Hub, Subscription};
+use crate::lanes::poll::{self, Polled};
 use crate::lanes::ws;
 use crate::wire::Meter;
 
@@ -62,6 +64,8 @@ pub struct Site {
     pub sse: Option<Hub>,
     /// `GET /ws`.
     pub ws: Option<Hub>,
+    /// `GET /poll` and `GET /longpoll`, with `?after=ID`.
+    pub poll: Option<Polled>,
     /// Any other path.
     pub pages: Option<Box<Pages>>,
     /// Origins that may open a WebSocket from elsewhere, such as `https://example.org`.
@@ -108,21 +112,42 @@ impl http_body::Body for Body {
 /// Holds the subscription of a connection that is about to leave HTTP.
 type Upgrading = Mutex<Option<Subscription>>;
 
+type Answer = Result<Response<Body>, Infallible>;
+
+/// An answer, at once or later.
+type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
+
 impl Site {
-    fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Response<Body> {
+    fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Answering {
         let path = request.uri().path();
         let page = || self.pages.as_ref().and_then(|pages| pages(path));
-        let found = match (path, &self.sse, &self.ws) {
-            ("/sse", Some(hub), _) => Found::Sse(hub),
-            ("/ws", _, Some(hub)) => Found::Ws(hub),
-            _ => match page() {
-                Some(page) => Found::Page(page),
-                None => return status(StatusCode::NOT_FOUND),
-            },
+        let found = match (path, &self.sse, &self.ws, &self.poll) {
+            ("/sse", Some(hub), _, _) => Some(Found::Sse(hub)),
+            ("/ws", _, Some(hub), _) => Some(Found::Ws(hub)),
+            ("/poll", _, _, Some(polled)) => Some(Found::Poll(polled)),
+            ("/longpoll", _, _, Some(polled)) => Some(Found::LongPoll(polled)),
+            _ => page().map(Found::Page),
         };
-        if request.method() != Method::GET {
-            return with(status(StatusCode::METHOD_NOT_ALLOWED), &[(ALLOW, "GET")]);
+        let at_once = |response| Either::Left(ready(Ok(response)));
+        match found {
+            None => at_once(status(StatusCode::NOT_FOUND)),
+            Some(_) if request.method() != Method::GET => {
+                at_once(with(status(StatusCode::METHOD_NOT_ALLOWED), &[(ALLOW, "GET")]))
+            }
+            Some(Found::LongPoll(polled)) => {
+                let held = polled.clone().held(poll::after(request.uri().query()));
+                Either::Right(Box::pin(held.map(Ok)))
+            }
+            Some(found) => at_once(self.answer_at_once(request, found, upgrading)),
         }
+    }
+
+    fn answer_at_once<B>(
+        &self,
+        request: &Request<B>,
+        found: Found<'_>,
+        upgrading: &Upgrading,
+    ) -> Response<Body> {
         match found {
             Found::Page((kind, bytes)) => {
                 let response = Response::new(Body::Whole(Some(bytes)));
@@ -136,6 +161,7 @@ impl Site {
                 },
             ),
             Found::Ws(hub) => self.upgrade(request, hub, upgrading),
+            Found::Poll(polled) | Found::LongPoll(polled) => polled.at_once(request.uri().query()),
         }
     }
 
@@ -157,23 +183,28 @@ impl Site {
     }
 
     fn is_closing(&self) -> bool {
-        self.sse.as_ref().or(self.ws.as_ref()).is_some_and(Hub::is_closed)
+        let polled = self.poll.as_ref().map(|polled| &polled.hub);
+        self.sse.as_ref().or(self.ws.as_ref()).or(polled).is_some_and(Hub::is_closed)
     }
 }
 
 enum Found<'a> {
     Sse(&'a Hub),
     Ws(&'a Hub),
+    Poll(&'a Polled),
+    LongPoll(&'a Polled),
     Page(Page),
 }
 
-fn status(code: StatusCode) -> Response<Body> {
+/// A response that says no more than its status.
+pub(crate) fn status(code: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::Whole(None));
     *response.status_mut() = code;
     response
 }
 
-fn with(
+/// The response with more header fields.
+pub(crate) fn with(
     mut response: Response<Body>,
     fields: &[(hyper::header::HeaderName, &'static str)],
 ) -> Response<Body> {
@@ -218,13 +249,16 @@ async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin>(
     site: Arc<Site>,
 ) -> Option<(S, Vec<u8>, Subscription)> {
     let upgrading = Upgrading::default();
-    let service = service_fn(|request: Request<Incoming>| -> Ready<Result<Response<Body>, Infallible>> {
-        let response = site.answer(&request, &upgrading);
-        count_refusal(meter, response.status());
-        ready(Ok(response))
+    let service = service_fn(|request: Request<Incoming>| {
+        site.answer(&request, &upgrading)
+            .inspect(|answer| answer.iter().for_each(|response| count_refusal(meter, response.status())))
     });
+    // A connection that polls waits for no event, so the hub must wake it to end.
+    let closed = site.poll.as_ref().map(|polled| polled.hub.closed());
+    let mut closed = std::pin::pin!(OptionFuture::from(closed).fuse());
     let mut connection = builder(site.limits).serve_connection(TokioIo::new(stream), service);
     let ended = std::future::poll_fn(|cx| {
+        let _woken = closed.poll_unpin(cx);
         if site.is_closing() {
             Pin::new(&mut connection).graceful_shutdown();
         }

@@ -9,7 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use tokio::sync::Notify;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::futures::OwnedNotified;
+
+use crate::window::{Replay, Window};
 
 /// The fan-out of one lane. Clones share it.
 #[derive(Clone, Debug)]
@@ -20,11 +24,16 @@ struct Shared {
     joining: Mutex<Joining>,
     dropped: AtomicU64,
     slow: AtomicU64,
+    /// Tells of each event, where events are kept.
+    published: Arc<Notify>,
+    closed: Arc<Notify>,
 }
 
 #[derive(Debug)]
 struct Joining {
     latest: Option<Bytes>,
+    /// Only where someone asks for events after an id: to push costs nothing more without it.
+    window: Option<Window>,
     /// `None` once the hub is closed.
     sender: Option<broadcast::Sender<Bytes>>,
 }
@@ -42,11 +51,24 @@ impl Hub {
     /// A hub whose subscribers may lag `capacity` events behind (rounded up to a power of two).
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        let joining = Joining { latest: None, sender: Some(broadcast::Sender::new(capacity)) };
+        Self::with(capacity, None)
+    }
+
+    /// The same, which also keeps its latest `capacity` events for those who ask for what came after an
+    /// id, as far as they fit into [`WINDOW_BYTES`](crate::window::WINDOW_BYTES).
+    #[must_use]
+    pub fn keeping(capacity: usize) -> Self {
+        Self::with(capacity, Some(Window::new(capacity)))
+    }
+
+    fn with(capacity: usize, window: Option<Window>) -> Self {
+        let joining = Joining { latest: None, window, sender: Some(broadcast::Sender::new(capacity)) };
         Self(Arc::new(Shared {
             joining: Mutex::new(joining),
             dropped: AtomicU64::new(0),
             slow: AtomicU64::new(0),
+            published: Arc::default(),
+            closed: Arc::default(),
         }))
     }
 
@@ -54,14 +76,41 @@ impl Hub {
         self.0.joining.lock().expect("no holder of this lock panics")
     }
 
-    /// Hands an event, framed as its lane writes it, to every subscriber.
-    pub fn publish(&self, event: Bytes) {
+    /// Hands event `id`, framed as its lane writes it, to every subscriber.
+    pub fn publish(&self, id: u64, event: Bytes) {
         let mut joining = self.joining();
         if let Some(sender) = &joining.sender {
             // An error says that nobody is subscribed, which is no failure.
             let _ = sender.send(event.clone());
+            if let Some(window) = &mut joining.window {
+                window.push(id, event.clone());
+                self.0.published.notify_waiters();
+            }
             joining.latest = Some(event);
         }
+    }
+
+    /// The events after an id, or the latest without one, and how many of them are no longer kept,
+    /// which are counted as dropped. `None` when the hub is closed, or keeps nothing.
+    #[must_use]
+    pub fn after(&self, id: Option<u64>) -> Option<Replay> {
+        let joining = self.joining();
+        let replay = joining.window.as_ref().filter(|_| joining.sender.is_some())?.after(id);
+        if replay.lost > 0 {
+            self.0.dropped.fetch_add(replay.lost, Ordering::Relaxed);
+            self.0.slow.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(replay)
+    }
+
+    /// Ends with the next event that is published from now on, or with the hub.
+    pub fn published(&self) -> OwnedNotified {
+        Arc::clone(&self.0.published).notified_owned()
+    }
+
+    /// Ends with the hub, if it is not closed yet.
+    pub fn closed(&self) -> OwnedNotified {
+        Arc::clone(&self.0.closed).notified_owned()
     }
 
     /// Joins: first the latest event, if there is one, then all that are published from now on.
@@ -77,6 +126,8 @@ impl Hub {
     /// Ends every subscription once it has drained.
     pub fn close(&self) {
         self.joining().sender = None;
+        self.0.closed.notify_waiters();
+        self.0.published.notify_waiters();
     }
 
     /// Whether [`Hub::close`] was called.
@@ -143,12 +194,26 @@ mod tests {
     fn what_a_slow_subscriber_loses_is_counted_and_the_rest_arrives() {
         let hub = Hub::new(4);
         let (slow, quick) = (hub.subscribe().unwrap(), Hub::new(4).subscribe().unwrap());
-        (1..=7).for_each(|n| hub.publish(event(n)));
+        (1..=7).for_each(|n| hub.publish(n.into(), event(n)));
         hub.close();
         assert_eq!(drained(slow), [4, 5, 6, 7]);
         assert_eq!(hub.losses(), (3, 1));
         assert!(hub.subscribe().is_none() && hub.is_closed());
         drop(quick);
+    }
+
+    #[test]
+    fn events_are_kept_only_where_they_are_asked_for_and_what_fell_out_is_counted() {
+        let (pushing, keeping) = (Hub::new(4), Hub::keeping(4));
+        (1..=7)
+            .for_each(|n| [&pushing, &keeping].into_iter().for_each(|hub| hub.publish(n.into(), event(n))));
+        assert_eq!(pushing.after(Some(5)), None);
+        assert_eq!(keeping.after(Some(5)).unwrap().events, [event(6), event(7)]);
+        assert_eq!(keeping.losses(), (0, 0));
+        assert_eq!(keeping.after(Some(1)).unwrap().lost, 2);
+        assert_eq!(keeping.losses(), (2, 1));
+        keeping.close();
+        assert_eq!(keeping.after(Some(5)), None);
     }
 
     proptest! {
@@ -162,7 +227,7 @@ mod tests {
                     joined.push((published, hub.subscribe().unwrap()));
                 } else {
                     published += 1;
-                    hub.publish(event(published));
+                    hub.publish(published.into(), event(published));
                 }
             }
             hub.close();

@@ -11,4 +11,5 @@ pub mod lanes;
 pub mod listen;
 pub mod publisher;
 pub mod tls;
+pub mod window;
 pub mod wire;

@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result};
 use scenarios::{Block, Carrier, Lane, Moment, Scenario, Schedule};
 use servers::http::{HEAD_BYTES, Limits, Site};
 use servers::hub::Hub;
+use servers::lanes::poll::Polled;
 use servers::lanes::{Service, raw};
 use servers::listen::listen;
 use servers::publisher::{self, Framer, Order, Signal};
@@ -52,7 +53,8 @@ async fn serve(
     tls: bool,
 ) -> Result<()> {
     let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
-    let [sse, ws, raw] = LANES.map(|_| Hub::new(lag));
+    // What SSE pushes can also be polled for: the events are framed alike.
+    let [sse, ws, raw] = [Hub::keeping(lag), Hub::new(lag), Hub::new(lag)];
     let timetable = Timetable::new(scenario);
     let meter = Arc::new(Meter::default());
     let http = listen(bind, scenario, HEAD_BYTES)?;
@@ -63,6 +65,7 @@ async fn serve(
     let site = Site {
         sse: Some(sse.clone()),
         ws: Some(ws.clone()),
+        poll: Some(Polled { hub: sse.clone(), hold: scenario.hold.0 }),
         pages: Some(page::pages(&timetable, scenario)),
         origins,
         limits: Limits::default(),
@@ -148,7 +151,7 @@ async fn fan_out(
     while let Some(signal) = signalled.recv().await {
         match signal {
             Signal::Event(event) | Signal::Step(event) => {
-                hubs.iter().zip(event.frames).for_each(|(hub, frame)| hub.publish(frame));
+                hubs.iter().zip(event.frames).for_each(|(hub, frame)| hub.publish(event.seq, frame));
             }
             Signal::Ended { .. } => next()?,
             Signal::Failed(text) => anyhow::bail!(text),
@@ -166,6 +169,7 @@ fn announce(name: &str, scenario: &Scenario, http: SocketAddr, tcp: SocketAddr, 
   live page   http{s}://{http}/
   SSE         curl -N{k} http{s}://{http}/sse
   WebSocket   websocat{} ws{s}://{http}/ws
+  polling     curl -i{k} 'http{s}://{http}/poll?after=7' (or longpoll)
   raw frames  {raw} {}{between}{} | xxd
 ",
         scenario.rate,

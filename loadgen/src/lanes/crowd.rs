@@ -4,17 +4,26 @@
 //! that would be reported as the transport's. So the sockets of lean subscribers leave the runtime
 //! once their handshake is complete. The task blocks the thread on their epoll, as a bare epoll
 //! reader does; while the [`Bell`] rings it gives the thread back to the runtime after each look.
+//!
+//! Subscribers that do something at instants of their own are told by one timer in the same epoll,
+//! set to the earliest of them: absolute, because the runtime's timers are late by a millisecond.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd, RawFd};
 use std::sync::Arc;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::TimeSpec;
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use scenarios::Moment;
 use slab::Slab;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use super::Sink;
 use super::lean::Lean;
@@ -25,6 +34,9 @@ const TURN: usize = 256;
 
 /// The key of the bell, which no slab reaches.
 const BELL: u64 = u64::MAX;
+
+/// The key of the timer, likewise.
+const TIMER: u64 = u64::MAX - 1;
 
 /// Nothing will follow what the socket has, so no further edge will tell of its end.
 const OVER: EpollFlags = EpollFlags::EPOLLRDHUP.union(EpollFlags::EPOLLHUP).union(EpollFlags::EPOLLERR);
@@ -46,10 +58,20 @@ impl Bell {
     }
 }
 
+/// When a subscriber is next due, by its number in the crowd and when it was due last, and what it is
+/// told then ([`Lean::due`]).
+pub type Timetable = Box<dyn Fn(u64, Option<Moment>) -> Option<(Moment, Option<u64>)> + Send>;
+
 /// Where lean subscribers go once they are open.
 pub struct Crowd<S> {
-    joining: UnboundedSender<Member<S>>,
+    told: UnboundedSender<Told<S>>,
     bell: Bell,
+}
+
+enum Told<S> {
+    Join(Box<Member<S>>),
+    Arm(Timetable, oneshot::Sender<()>),
+    Rest(oneshot::Sender<()>),
 }
 
 struct Member<S> {
@@ -61,6 +83,12 @@ struct Hall<S> {
     epoll: Epoll,
     members: Slab<Box<Member<S>>>,
     ready: Vec<EpollEvent>,
+    timer: TimerFd,
+    timetable: Option<Timetable>,
+    /// Who is due when, the earliest first.
+    due: BinaryHeap<Reverse<(Moment, usize, Option<u64>)>>,
+    /// Who waits until no answer is awaited.
+    resting: Option<oneshot::Sender<()>>,
     /// Held, for a closed bell would be silent.
     _bell: Bell,
 }
@@ -81,14 +109,19 @@ impl<S: Sink + Send + 'static> Crowd<S> {
         let bell = EventFd::from_value_and_flags(1, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)?;
         let bell = Bell(Arc::new(bell));
         epoll.add(bell.0.as_fd(), EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+        let timer =
+            TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC | TimerFlags::TFD_NONBLOCK)?;
+        epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         let ready = vec![EpollEvent::empty(); TURN];
-        let hall = Hall { epoll, members: Slab::new(), ready, _bell: bell.clone() };
+        let (members, due) = (Slab::new(), BinaryHeap::new());
+        let hall =
+            Hall { epoll, members, ready, timer, timetable: None, due, resting: None, _bell: bell.clone() };
         #[expect(unsafe_code, reason = "tokio offers no safe way to wait for an epoll")]
         // SAFETY: the hall owns its epoll, never replaces it, and closes it only when it is dropped.
         let hall = unsafe { AsyncFd::register_with_interest(hall, Interest::READABLE) }?;
-        let (joining, joined) = unbounded_channel();
-        tokio::spawn(attend(hall, joined));
-        Ok(Self { joining, bell })
+        let (told, tells) = unbounded_channel();
+        tokio::spawn(attend(hall, tells));
+        Ok(Self { told, bell })
     }
 
     /// What keeps the crowd from blocking the thread.
@@ -100,14 +133,37 @@ impl<S: Sink + Send + 'static> Crowd<S> {
     /// Gives `sink` the events of an open stream until it ends.
     pub fn join(&self, lean: Lean, sink: S) {
         // The other end lives as long as the runtime does.
-        let _ended_with_the_runtime = self.joining.send(Member { lean, sink });
+        let _ended_with_the_runtime = self.told.send(Told::Join(Box::new(Member { lean, sink })));
+    }
+
+    /// From now on tells the subscribers when they are due. The bell must ring.
+    pub async fn arm(&self, timetable: Timetable) {
+        let (done, is_done) = oneshot::channel();
+        let _ended_with_the_runtime = self.told.send(Told::Arm(timetable, done));
+        let _ended_with_the_runtime = is_done.await;
+    }
+
+    /// From now on nobody is due; waits until what was asked is answered, so that nothing is under way
+    /// when bytes are counted. The bell must ring.
+    pub async fn rest(&self) {
+        let (done, is_done) = oneshot::channel();
+        let _ended_with_the_runtime = self.told.send(Told::Rest(done));
+        let _ended_with_the_runtime = is_done.await;
     }
 }
 
-async fn attend<S: Sink>(mut hall: AsyncFd<Hall<S>>, mut joining: UnboundedReceiver<Member<S>>) {
+async fn attend<S: Sink>(mut hall: AsyncFd<Hall<S>>, mut told: UnboundedReceiver<Told<S>>) {
     loop {
         tokio::select! {
-            Some(member) = joining.recv() => hall.get_mut().enter(member),
+            Some(told) = told.recv() => match told {
+                Told::Join(member) => hall.get_mut().enter(member),
+                Told::Arm(timetable, done) => {
+                    hall.get_mut().arm(timetable);
+                    // Nobody waits any more when the fleet ends.
+                    let _ = done.send(());
+                }
+                Told::Rest(done) => hall.get_mut().rest(done),
+            },
             readable = hall.readable_mut() => {
                 let mut readable = readable.expect("an epoll can be polled");
                 if readable.get_inner_mut().attend() < TURN {
@@ -120,13 +176,66 @@ async fn attend<S: Sink>(mut hall: AsyncFd<Hall<S>>, mut joining: UnboundedRecei
 
 impl<S: Sink> Hall<S> {
     /// Edge-triggered: an edge after the read is another event, and one before it was read.
-    fn enter(&mut self, mut member: Member<S>) {
+    fn enter(&mut self, mut member: Box<Member<S>>) {
         let edges = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let entry = self.members.vacant_entry();
         match self.epoll.add(member.lean.stream(), EpollEvent::new(edges, entry.key() as u64)) {
-            Ok(()) => drop(entry.insert(Box::new(member))),
+            Ok(()) => drop(entry.insert(member)),
             Err(errno) => member.sink.over(&io::Error::from(errno).into()),
         }
+    }
+
+    /// Makes everybody due anew.
+    fn arm(&mut self, timetable: Timetable) {
+        let of = |key: usize| timetable(key as u64, None).map(|(at, what)| Reverse((at, key, what)));
+        self.due = self.members.iter().filter_map(|(key, _)| of(key)).collect();
+        self.timetable = Some(timetable);
+        self.wind();
+    }
+
+    /// Makes nobody due.
+    fn rest(&mut self, done: oneshot::Sender<()>) {
+        self.due.clear();
+        self.timetable = None;
+        self.resting = Some(done);
+        self.settle();
+    }
+
+    /// Tells who waits for it that no answer is awaited any more.
+    fn settle(&mut self) {
+        let is_settled = || !self.members.iter().any(|(_, member)| member.lean.is_asking());
+        if let Some(done) = self.resting.take_if(|_| is_settled()) {
+            let _nobody_waits_any_more = done.send(());
+        }
+    }
+
+    /// Sets the timer to whoever is due first.
+    fn wind(&self) {
+        let Some(Reverse((at, ..))) = self.due.peek() else { return };
+        let at = TimeSpec::from_duration(std::time::Duration::from_nanos(at.as_nanos().max(1)));
+        let set = self.timer.set(Expiration::OneShot(at), TimerSetTimeFlags::TFD_TIMER_ABSTIME);
+        set.expect("a monotonic instant is a valid one");
+    }
+
+    /// Tells everybody whose time has come. Instants are those of the timetable, however late they are
+    /// noticed.
+    fn ring_due(&mut self) {
+        // It has rung, or was wound anew meanwhile: either way the heap says who is due.
+        let _rung = self.timer.wait();
+        let now = Moment::now();
+        while let Some(Reverse((at, key, what))) = self.due.peek().copied().filter(|due| due.0.0 <= now) {
+            self.due.pop();
+            let Some(member) = self.members.get_mut(key) else { continue };
+            match member.due(what) {
+                Ok(true) => {
+                    let next = self.timetable.as_ref().and_then(|next| next(key as u64, Some(at)));
+                    self.due.extend(next.map(|(at, what)| Reverse((at, key, what))));
+                }
+                Ok(false) => {}
+                Err(_) => drop(self.members.remove(key)),
+            }
+        }
+        self.wind();
     }
 
     /// Serves subscribers until the bell rings or none is left; returns how many sockets the last
@@ -135,17 +244,23 @@ impl<S: Sink> Hall<S> {
         loop {
             let patience = if self.members.is_empty() { EpollTimeout::ZERO } else { EpollTimeout::NONE };
             let count = self.epoll.wait(&mut self.ready, patience).unwrap_or(0);
-            let mut rings = false;
+            let (mut rings, mut is_due) = (false, false);
             for event in &self.ready[..count] {
-                match usize::try_from(event.data()).ok().filter(|_| event.data() != BELL) {
-                    None => rings = true,
-                    Some(key) => {
+                match event.data() {
+                    BELL => rings = true,
+                    TIMER => is_due = true,
+                    key => {
+                        let key = usize::try_from(key).expect("a key of the slab");
                         if self.members[key].serve(event.events().intersects(OVER)).is_err() {
                             self.members.remove(key);
                         }
                     }
                 }
             }
+            if is_due {
+                self.ring_due();
+            }
+            self.settle();
             if rings || self.members.is_empty() {
                 return count;
             }
@@ -154,6 +269,12 @@ impl<S: Sink> Hall<S> {
 }
 
 impl<S: Sink> Member<S> {
+    fn due(&mut self, what: Option<u64>) -> Result<bool, Failure> {
+        let told = self.lean.due(what);
+        self.sink.counted(Some(self.lean.counts()));
+        told.inspect_err(|failure| self.sink.over(failure))
+    }
+
     fn serve(&mut self, over: bool) -> Result<(), Failure> {
         let served = self.lean.serve(&mut self.sink, over);
         self.sink.counted(Some(self.lean.counts()));

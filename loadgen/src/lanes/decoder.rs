@@ -5,6 +5,7 @@
 
 use scenarios::{Envelope, Event, Identity, envelope};
 
+use super::poll::Poll;
 use super::raw::Raw;
 use super::sse::Sse;
 use super::ws::Ws;
@@ -20,6 +21,8 @@ pub enum Wire {
     Ws(Ws),
     /// Length-prefixed frames.
     Raw(Raw),
+    /// Answers to polls, each an event stream of its own.
+    Poll(Box<Poll>),
 }
 
 /// One connection's decoder.
@@ -54,6 +57,7 @@ impl Decoder {
             Wire::Sse(sse) => sse.feed(input, &mut placed),
             Wire::Ws(ws) => ws.feed(input, &mut placed),
             Wire::Raw(raw) => raw.feed(input, &mut placed),
+            Wire::Poll(poll) => poll.feed(input, &mut placed),
         };
         fed.inspect_err(|failure| self.over = Some(failure.clone()))
     }
@@ -65,15 +69,35 @@ impl Decoder {
             Wire::Sse(sse) => sse.counts(),
             Wire::Ws(ws) => ws.counts(),
             Wire::Raw(raw) => raw.counts(),
+            Wire::Poll(poll) => poll.counts(),
         };
-        let transport_framing = self.received - counts.payload - counts.event_framing - counts.control;
+        let Bytes { payload, event_framing, control, poll_heads, .. } = counts;
+        let transport_framing = self.received - payload - event_framing - control - poll_heads;
         Bytes { transport_framing, handshake_down: self.handshake_down, ..counts }
     }
 
-    /// What waits to be sent (pongs, a close frame); the caller removes what it has sent.
-    pub const fn outbox(&mut self) -> Option<&mut Vec<u8>> {
+    /// Its time has come; whether it must be told again.
+    pub fn due(&mut self, unless: Option<u64>) -> bool {
+        match &mut self.wire {
+            Wire::Poll(poll) => poll.due(unless),
+            Wire::Sse(_) | Wire::Ws(_) | Wire::Raw(_) => false,
+        }
+    }
+
+    /// Whether the answer to something it sent is awaited.
+    #[must_use]
+    pub const fn is_asking(&self) -> bool {
+        match &self.wire {
+            Wire::Poll(poll) => poll.is_asking(),
+            Wire::Sse(_) | Wire::Ws(_) | Wire::Raw(_) => false,
+        }
+    }
+
+    /// What waits to be sent (pongs, a close frame, a poll); the caller removes what it has sent.
+    pub fn outbox(&mut self) -> Option<&mut Vec<u8>> {
         match &mut self.wire {
             Wire::Ws(ws) => Some(ws.outbox()),
+            Wire::Poll(poll) => Some(poll.outbox()),
             Wire::Sse(_) | Wire::Raw(_) => None,
         }
     }

@@ -3,12 +3,13 @@
 //! Both HTTP lanes send equally small heads, so that the handshakes can be compared (METHOD M9).
 
 use httparse::{Response, Status};
-use scenarios::{Scenario, Transport};
+use scenarios::Transport;
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::Target;
 use super::chunked::Chunked;
 use super::decoder::Wire;
+use super::poll::{self, Poll};
 use super::raw::{self, Raw};
 use super::sse::{Body, Sse};
 use super::ws::Ws;
@@ -21,7 +22,8 @@ pub const WS_PATH: &str = "/ws";
 
 /// The longest response head taken, bytes.
 const MAX_HEAD: usize = 16 * 1024;
-const MAX_HEADERS: usize = 64;
+/// The most header fields taken.
+pub const MAX_HEADERS: usize = 64;
 
 /// A handshake under way.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ impl Handshake {
                 self.key
             ),
             Transport::Raw => String::new(),
+            Transport::LongPoll | Transport::Poll => return poll::request(self.transport, host, b""),
         }
         .into_bytes()
     }
@@ -61,8 +64,8 @@ impl Handshake {
     ///
     /// # Errors
     /// The answer is none, or not the one that opens the stream.
-    pub fn accept(&self, received: &[u8], scenario: &Scenario) -> Result<Option<(usize, Wire)>, Failure> {
-        let (identity, envelope) = (scenario.identity, scenario.envelope);
+    pub fn accept(&self, received: &[u8], target: &Target) -> Result<Option<(usize, Wire)>, Failure> {
+        let (identity, envelope) = (target.scenario.identity, target.scenario.envelope);
         if self.transport == Transport::Raw {
             return match raw::frame(received)? {
                 Some([]) => Ok(Some((4, Wire::Raw(Raw::new(identity, envelope))))),
@@ -70,24 +73,22 @@ impl Handshake {
                 None => Ok(None),
             };
         }
+        if self.transport.polls() {
+            let answered = poll::answer(received)?;
+            let is_base64 = target.scenario.payload.is_binary();
+            let wire = |answer| Poll::new(self.transport, target.address, answer, is_base64);
+            return Ok(answered.map(|(length, answer)| (length, Wire::Poll(Box::new(wire(answer))))));
+        }
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = Response::new(&mut headers);
-        let parsed =
-            response.parse(received).map_err(|err| Failure::Protocol(format!("response head: {err}")))?;
-        let length = match parsed {
-            Status::Complete(length) if length <= MAX_HEAD => length,
-            Status::Partial if received.len() <= MAX_HEAD => return Ok(None),
-            Status::Complete(_) | Status::Partial => {
-                return Err(Failure::Protocol("the response head is longer than 16 KiB".into()));
-            }
-        };
+        let Some(length) = head(&mut response, received)? else { return Ok(None) };
         let wire = match self.transport {
             Transport::Ws => {
                 self.check_upgrade(&response)?;
                 Wire::Ws(Ws::new(identity, envelope))
             }
-            Transport::Sse | Transport::Raw => {
-                let is_base64 = scenario.payload.is_binary();
+            Transport::Sse | Transport::Raw | Transport::LongPoll | Transport::Poll => {
+                let is_base64 = target.scenario.payload.is_binary();
                 Wire::Sse(Sse::new(body(&response)?).with_base64(is_base64))
             }
         };
@@ -118,9 +119,25 @@ impl Handshake {
     }
 }
 
+/// Reads a response head: its length, `None` while it is incomplete.
+///
+/// # Errors
+/// It is none, or longer than 16 KiB.
+pub fn head<'a>(response: &mut Response<'_, 'a>, received: &'a [u8]) -> Result<Option<usize>, Failure> {
+    let parsed =
+        response.parse(received).map_err(|err| Failure::Protocol(format!("response head: {err}")))?;
+    match parsed {
+        Status::Complete(length) if length <= MAX_HEAD => Ok(Some(length)),
+        Status::Partial if received.len() <= MAX_HEAD => Ok(None),
+        Status::Complete(_) | Status::Partial => {
+            Err(Failure::Protocol("the response head is longer than 16 KiB".into()))
+        }
+    }
+}
+
 /// The body of an event stream's response (WHATWG HTML 9.2.3: status 200 and `text/event-stream`, or
 /// the connection is failed; RFC 9112 6.3 for how it ends).
-fn body(response: &Response<'_, '_>) -> Result<Body, Failure> {
+pub fn body(response: &Response<'_, '_>) -> Result<Body, Failure> {
     check_status(response, 200)?;
     let content_type = header(response, "content-type").unwrap_or("none");
     let essence = content_type.split(';').next().unwrap_or_default().trim();

@@ -65,7 +65,7 @@ impl Lean {
             if let Some(tls) = &mut tls {
                 outgoing.append(tls.sealed());
             }
-            let Some((head, wire)) = handshake.accept(&received, &target.scenario)? else { continue };
+            let Some((head, wire)) = handshake.accept(&received, target)? else { continue };
             let early = received.split_off(head);
             let tls = tls.map(|tls| {
                 let (overhead, records) = (tls.overhead(), tls.records());
@@ -122,6 +122,22 @@ impl Lean {
         };
         let flushed = self.flush();
         fed.and(flushed)
+    }
+
+    /// Its time has come: asks for what is newer, on a lane that polls at an interval; see
+    /// [`Ask::unless`](scenarios::Ask). Whether it will have to be told again.
+    ///
+    /// # Errors
+    /// The socket is broken.
+    pub fn due(&mut self, unless: Option<u64>) -> Result<bool, Failure> {
+        let again = self.decoder.due(unless);
+        self.flush().map(|()| again)
+    }
+
+    /// Whether the answer to something it sent when it was due is awaited.
+    #[must_use]
+    pub const fn is_asking(&self) -> bool {
+        self.decoder.is_asking()
     }
 
     /// Turns on the kernel's receive stamps.

@@ -23,6 +23,7 @@ pub mod crowd;
 pub mod decoder;
 pub mod handshake;
 pub mod lean;
+pub mod poll;
 pub mod raw;
 pub mod reqwest;
 pub mod scratch;

@@ -87,6 +87,12 @@ impl Events {
         &self.last_id
     }
 
+    /// Whether no block has begun that is not complete.
+    #[must_use]
+    pub const fn is_between_blocks(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// The reconnection time the stream asked for last, milliseconds.
     #[must_use]
     pub const fn retry(&self) -> Option<u64> {

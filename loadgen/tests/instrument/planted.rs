@@ -59,7 +59,7 @@ const fn told(delivered: u64, lost: u64, duplicated: u64, reordered: u64, corrup
 }
 
 pub fn every_planted_fault_is_counted_once() {
-    for lane in ["sse-h1", "ws-h1", "raw", "sse-h1@reqwest", "ws-h1@tungstenite"] {
+    for lane in ["sse-h1", "ws-h1", "raw", "longpoll-h1", "sse-h1@reqwest", "ws-h1@tungstenite"] {
         for (name, order, corrupt, expected) in FAULTS {
             let ledger = ledger_of(lane.parse().unwrap(), order((1..=EVENTS).collect()), corrupt);
             assert_eq!(ledger, expected, "{name} on {lane}");
@@ -119,6 +119,8 @@ fn greet(stream: &mut TcpStream, transport: Transport) {
     });
     let head = match transport {
         Transport::Raw => String::from_utf8(servers::lanes::raw::HELLO.into()).unwrap(),
+        // Each event is an answer with a head of its own.
+        Transport::LongPoll | Transport::Poll => String::new(),
         Transport::Sse => {
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n".into()
         }
@@ -139,6 +141,10 @@ fn framed(lane: Lane, scenario: &Scenario, seq: u64, corrupt: bool) -> Vec<u8> {
     let frame = servers::lanes::frame(lane, scenario, seq, &body).unwrap();
     match lane.transport {
         Transport::Sse => [format!("{:x}\r\n", frame.len()).as_bytes(), &frame, b"\r\n"].concat(),
+        Transport::LongPoll | Transport::Poll => {
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: ";
+            [format!("{head}{}\r\n\r\n", frame.len()).as_bytes(), &frame].concat()
+        }
         Transport::Ws | Transport::Raw => frame.to_vec(),
     }
 }

@@ -153,6 +153,27 @@ pub fn transport_framing(_: &Run, trial: &Trial) -> Option<f64> {
     per(split(trial)?.transport_framing, arrived(trial))
 }
 
+/// What polling counts; nothing on lanes that push.
+fn polling(trial: &Trial, field: fn(&Bytes) -> u64) -> Option<f64> {
+    per(field(split(trial).filter(|_| trial.lane.transport.polls())?), arrived(trial))
+}
+
+pub fn poll_heads(_: &Run, trial: &Trial) -> Option<f64> {
+    polling(trial, |bytes| bytes.poll_heads)
+}
+
+pub fn polls(_: &Run, trial: &Trial) -> Option<f64> {
+    polling(trial, |bytes| bytes.polls)
+}
+
+pub fn empty_polls(_: &Run, trial: &Trial) -> Option<f64> {
+    polling(trial, |bytes| bytes.empty_polls)
+}
+
+pub fn skipped_polls(_: &Run, trial: &Trial) -> Option<f64> {
+    trial.lane.transport.polls().then_some(trial.bytes.skipped_polls as f64)
+}
+
 /// Bytes towards the client on a network, headers included.
 pub const fn down_on_the_wire(kernel: &KernelCounts) -> u64 {
     kernel.down_bytes + HEADER_BYTES * kernel.down_segments

@@ -87,6 +87,17 @@ pub static ALL: &[Metric] = &[
         "HTTP chunk lines, WebSocket headers, or the raw lane's length prefix.",
     )
     .exact(),
+    trial(
+        "poll heads",
+        "B/event",
+        x::poll_heads,
+        "Response heads of polls, those without an event included.",
+    )
+    .exact(),
+    trial("polls", "/event", x::polls, "Answers to polls per event and subscriber."),
+    trial("empty polls", "/event", x::empty_polls, "Of these, the answers that held no event."),
+    count("skipped polls", "polls", x::skipped_polls, "Left out because the one before was unanswered.")
+        .rank(Rank::Detail),
     trial("TLS framing", "B/event", x::tls, "Headers and tags of TLS records, and TLS's own messages.")
         .exact(),
     trial("TLS records", "/event", x::tls_records, "TLS 1.3 records received per event and subscriber.")

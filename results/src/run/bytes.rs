@@ -38,7 +38,7 @@ macro_rules! counters {
 
 counters! {
     /// Bytes by layer, as the client's decoder counted them. Every byte received is in exactly one of
-    /// `payload`, `event_framing`, `transport_framing`, `control`, `tls` and `handshake_down`.
+    /// `payload`, `event_framing`, `transport_framing`, `control`, `poll_heads`, `tls` and `handshake_down`.
     Bytes {
         /// Bodies, as they stood on the wire.
         payload,
@@ -49,6 +49,16 @@ counters! {
         transport_framing,
         /// Anything else while connected: comments, pings, `retry`.
         control,
+        /// Response heads of polls; that of a connection's first is in `handshake_down`.
+        poll_heads,
+        /// Of these, heads of answers that held no event.
+        empty_poll_heads,
+        /// Polls that were answered.
+        polls,
+        /// Of these, without an event.
+        empty_polls,
+        /// Polls left out because the one before was still unanswered.
+        skipped_polls,
         /// What TLS adds: record headers, tags, messages of its own.
         tls,
         /// TLS records received since the stream was open.
@@ -68,7 +78,7 @@ impl Bytes {
     /// All that was received while connected.
     #[must_use]
     pub const fn down(&self) -> u64 {
-        self.payload + self.event_framing + self.transport_framing + self.control + self.tls
+        self.payload + self.event_framing + self.transport_framing + self.control + self.poll_heads + self.tls
     }
 
     /// All that was received.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Scenario;
 use crate::binary::Binary;
 use crate::envelope::{Envelope, Identity};
-use crate::lane::Lane;
+use crate::lane::{Lane, Transport};
 use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
 use crate::quantity::{Count, Span};
 
@@ -40,6 +40,8 @@ impl Scenario {
         count("send_buffer", self.send_buffer, 4_096, 16 << 20)?;
         count("receive_buffer", self.receive_buffer, 4_096, 16 << 20)?;
         count("lag", self.lag, 1, 1 << 20)?;
+        span("poll", self.poll, 20, 60_000)?;
+        span("hold", self.hold, 100, 600_000)?;
         self.memory.iter().try_for_each(|level| count("memory", *level, 1, 100_000))?;
         self.sweep.iter().try_for_each(|size| count("sweep", *size, 0, 1 << 20))?;
         self.share.values().try_for_each(|share| in_range("share", *share, 0.01, 1.0))?;
@@ -68,6 +70,21 @@ impl Scenario {
             if self.lanes[..i].contains(lane) {
                 return Err(format!("lane `{lane}` is named twice"));
             }
+        }
+        self.lanes.iter().filter(|lane| lane.transport.polls()).try_for_each(|lane| self.check_polling(*lane))
+    }
+
+    /// What cannot be polled for.
+    fn check_polling(&self, lane: Lane) -> Result<(), String> {
+        if self.identity == Identity::None {
+            return Err(format!(
+                "lane `{lane}` asks for the events after an id, and identity `none` gives them none; use `id` or `id+event`, or a lane that pushes, such as `sse-h1` or `ws-h1`"
+            ));
+        }
+        if lane.transport == Transport::Poll && !self.sweep.is_empty() {
+            return Err(format!(
+                "`sweep` publishes each event when the last has arrived, and lane `{lane}` asks at its interval; set `sweep = []`, or use `longpoll-h1` or a lane that pushes"
+            ));
         }
         Ok(())
     }

@@ -5,11 +5,13 @@
 
 pub mod axum_sse;
 pub mod axum_ws;
+pub mod poll;
 pub mod raw;
 pub mod sse;
 pub mod ws;
 
 use std::borrow::Cow;
+use std::num::TryFromIntError;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http::{self, Limits, Site};
 use crate::hub::Hub;
+use crate::lanes::poll::Polled;
 use crate::wire::Meter;
 
 /// What answers the connections of a listener.
@@ -32,7 +35,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// Serves one lane: `GET /sse`, `GET /ws`, or bare TCP.
+    /// Serves one lane: `GET /sse`, `GET /ws`, `GET /poll` and `GET /longpoll`, or bare TCP.
     #[must_use]
     pub fn of(lane: Lane, hub: Hub, scenario: &Scenario, limits: Limits) -> Self {
         match (lane.transport, lane.server) {
@@ -48,6 +51,10 @@ impl Service {
             }
             (Transport::Ws, ServerStack::Axum) => {
                 Self::Router(axum_ws::routes(hub, scenario.payload.is_binary()), limits)
+            }
+            (Transport::LongPoll | Transport::Poll, _) => {
+                let poll = Some(Polled { hub, hold: scenario.hold.0 });
+                Self::Site(Arc::new(Site { poll, limits, ..Site::default() }))
             }
         }
     }
@@ -65,6 +72,15 @@ impl Service {
             Self::Raw(hub) => drop(tokio::spawn(raw::serve(stream, meter, hub.subscribe()))),
         }
     }
+}
+
+/// The hub of a lane, which keeps events only where they are polled for.
+///
+/// # Errors
+/// The scenario's `lag` does not fit this machine.
+pub fn hub(lane: Lane, scenario: &Scenario) -> Result<Hub, TryFromIntError> {
+    let lag = usize::try_from(scenario.lag.0)?;
+    Ok(if lane.transport.polls() { Hub::keeping(lag) } else { Hub::new(lag) })
 }
 
 /// Frames event `seq` as the lane's hub carries it.
@@ -86,7 +102,9 @@ pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<B
         (Transport::Ws, ServerStack::Axum) => {
             text(&message()).map(|text| Bytes::copy_from_slice(text.as_bytes()))
         }
-        (Transport::Sse, ServerStack::Tuned) => sse::frame(*identity, seq, event, body),
+        (Transport::Sse, ServerStack::Tuned) | (Transport::LongPoll | Transport::Poll, _) => {
+            sse::frame(*identity, seq, event, body)
+        }
         (Transport::Sse, ServerStack::Axum) => {
             sse::check(body)?;
             Ok(envelope::encode(*identity, Envelope::Lines, seq, event, body).into())
@@ -99,7 +117,7 @@ pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<B
 pub fn read_buffer_bytes(lane: Lane) -> usize {
     match (lane.transport, lane.server) {
         (Transport::Raw, _) => raw::READ_BUFFER_BYTES,
-        (Transport::Sse, _) => http::HEAD_BYTES,
+        (Transport::Sse | Transport::LongPoll | Transport::Poll, _) => http::HEAD_BYTES,
         (Transport::Ws, ServerStack::Tuned) => ws::READ_BUFFER_BYTES,
         (Transport::Ws, ServerStack::Axum) => axum_ws::READ_BUFFER_BYTES,
     }

@@ -28,6 +28,7 @@ fn on_the_wire(transport: Transport, seq: u64, body: &str) -> Vec<u8> {
             let event = format!("id: {seq}\nevent: quote\ndata: {body}\n\n");
             format!("{:X}\r\n{event}\r\n", event.len()).into_bytes()
         }
+        Transport::LongPoll | Transport::Poll => unreachable!("a poll is no stream: `polls.rs`"),
     }
 }
 
@@ -78,6 +79,7 @@ async fn bytes_travel_as_bytes_or_as_base64() {
             Transport::Raw => [&(message.len() as u32).to_be_bytes()[..], &message].concat(),
             Transport::Ws => [&[0x82, message.len() as u8][..], &message].concat(),
             Transport::Sse => on_the_wire(Transport::Sse, 1, &scenarios::binary::encode(&body)),
+            Transport::LongPoll | Transport::Poll => unreachable!("a poll is no stream: `polls.rs`"),
         };
         assert_eq!(read(&mut client, expected.len()).await, expected, "{lane}");
     }
@@ -133,7 +135,7 @@ async fn a_stopping_server_ends_every_stream_and_takes_no_more() {
         let server = Server::start(lane, &[], Limits::default());
         let (mut client, _) = server.subscribe().await;
         let last = match server.lane.transport {
-            Transport::Raw => &b""[..],
+            Transport::Raw | Transport::LongPoll | Transport::Poll => &b""[..],
             Transport::Sse => SSE_END,
             Transport::Ws => WS_AWAY,
         };

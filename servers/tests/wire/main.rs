@@ -3,4 +3,5 @@
 
 mod lanes;
 mod limits;
+mod polls;
 mod server;

@@ -43,7 +43,7 @@ impl Server {
         let fields: Vec<_> = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let scenario = Scenario::load("smoke", &fields).unwrap().1;
         let lane: Lane = lane.parse().unwrap();
-        let hub = Hub::new(scenario.lag.0 as usize);
+        let hub = lanes::hub(lane, &scenario).unwrap();
         let meter = Arc::new(Meter::default());
         let listening = listen("127.0.0.1:0".parse().unwrap(), &scenario, read_buffer_bytes(lane)).unwrap();
         let address = listening.address;
@@ -54,7 +54,7 @@ impl Server {
 
     pub fn publish(&self, seq: u64) {
         let body = self.scenario.payload.body(self.scenario.seed, seq);
-        self.hub.publish(lanes::frame(self.lane, &self.scenario, seq, &body).unwrap());
+        self.hub.publish(seq, lanes::frame(self.lane, &self.scenario, seq, &body).unwrap());
     }
 
     /// Connects and reads exactly to the end of the handshake: the response head, or the hello.
@@ -67,6 +67,7 @@ impl Server {
             }
             Transport::Sse => request(&mut client, SUBSCRIBE).await,
             Transport::Ws => request(&mut client, &upgrade("")).await,
+            Transport::LongPoll | Transport::Poll => unreachable!("a poll is no subscription: `polls.rs`"),
         };
         (client, head)
     }
@@ -123,6 +124,7 @@ pub async fn stop_and_drain(server: &Server, client: &mut TcpStream) -> Vec<u8> 
         Transport::Raw => rest(client).await,
         Transport::Sse => read_until(client, SSE_END).await,
         Transport::Ws => read_until(client, WS_AWAY).await,
+        Transport::LongPoll | Transport::Poll => rest(client).await,
     }
 }
 
