@@ -224,7 +224,7 @@ fn expect_events(scenario: &Scenario) {
     let expected = Expected::new(scenario, &Payload::Ticker, Moment::now(), &schedule);
     desk::at(|desk| {
         desk.admit(CONNECTIONS);
-        desk.arm(expected, name_on_wire(scenario));
+        desk.arm(expected, name_on_wire(scenario), 0);
         (0..CONNECTIONS).for_each(|index| desk.opened(index, None, None));
     });
 }
@@ -246,7 +246,8 @@ fn bare_stream(address: SocketAddr, lane: Lane) -> TcpStream {
 fn read_lean(address: SocketAddr, lane: Lane, scenario: &Arc<Scenario>, received: &Arc<AtomicU64>) {
     expect_events(scenario);
     servers::host::runtime().expect("a runtime").block_on(async {
-        let target = Target { lane, address, source: None, scenario: Arc::clone(scenario), tls: None };
+        let target =
+            Target { lane, address, source: None, client: 0, scenario: Arc::clone(scenario), tls: None };
         let crowd = Crowd::start().expect("an epoll");
         for index in 0..CONNECTIONS {
             let subscriber = Subscriber::connect(&target).await.expect("the server answers");

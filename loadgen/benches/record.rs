@@ -18,7 +18,7 @@ fn record(criterion: &mut Criterion) {
     let block = Block { lane: 0, round: 0, start_ns: 0, span_ns: 1_000_000_000, first_seq: 0, events };
     let schedule = Schedule::new(Arrivals::Constant, 1, vec![block]);
     let expected = || Expected::new(&scenario, &Payload::Ticker, start, &schedule);
-    let mut recorder = Recorder::new(expected(), Some(b"quote"), SUBSCRIBERS);
+    let mut recorder = Recorder::new(expected(), Some(b"quote"), 0..SUBSCRIBERS as u64);
     let bodies: Vec<Vec<u8>> = (0..events).map(|seq| Payload::Ticker.body(scenario.seed, seq)).collect();
     let (mut seq, mut subscriber) = (0, 1);
     let mut group = criterion.benchmark_group("record");
@@ -40,7 +40,7 @@ fn record(criterion: &mut Criterion) {
             }
             if seq == bodies.len() {
                 seq = 0;
-                recorder = Recorder::new(expected(), Some(b"quote"), SUBSCRIBERS);
+                recorder = Recorder::new(expected(), Some(b"quote"), 0..SUBSCRIBERS as u64);
             }
         });
     });

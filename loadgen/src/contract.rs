@@ -26,6 +26,8 @@ pub struct FleetOrder {
     pub payload: Payload,
     /// The server.
     pub address: SocketAddr,
+    /// Number of its first client, of all clients of the lane.
+    pub first_client: u64,
     /// The certificate to trust on a lane inside TLS, DER.
     pub certificate: Option<Vec<u8>>,
     /// The core to pin the process to.
@@ -117,8 +119,9 @@ pub struct Phase {
     pub blocks: Vec<(BlockCount, Vec<Second>)>,
     /// Bytes by layer in this phase; `None` where the client stack hides them.
     pub bytes: Option<Bytes>,
-    /// SHA-256 over the bodies the first subscriber received, hex.
-    pub received_sha256: String,
+    /// SHA-256 over the bodies that the first hearer of the first event received, hex; `None` where
+    /// another fleet has it.
+    pub received_sha256: Option<String>,
     /// Reads of the sampled connections.
     pub samples: Vec<SampledRead>,
     /// Subscribers whose stream ended or broke, by kind, over the process's life.

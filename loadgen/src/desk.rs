@@ -143,12 +143,13 @@ impl Desk {
         }
     }
 
-    /// Expects a phase.
-    pub fn arm(&mut self, expected: Expected, name: Option<&[u8]>) {
+    /// Expects a phase; the subscribers are numbered from `first_client` on.
+    pub fn arm(&mut self, expected: Expected, name: Option<&[u8]>, first_client: u64) {
         self.counts_at_arming = self.counts();
         self.samples.clear();
         self.wanted = u64::MAX;
-        self.recorder = Some(Recorder::new(expected, name, self.seats.len()));
+        self.recorder =
+            Some(Recorder::new(expected, name, first_client..first_client + self.seats.len() as u64));
     }
 
     /// Wakes the waiter once so many deliveries arrived; true if they have.

@@ -3,7 +3,7 @@
 //! Computed before time zero, so that judging an arrival is one look-up and one comparison of
 //! bytes, without formatting or allocation on the measured path.
 
-use scenarios::{Identity, Moment, Payload, Scenario, Schedule};
+use scenarios::{Addressing, Identity, Moment, Payload, Scenario, Schedule};
 
 /// One second of the time line, in nanoseconds.
 pub const SLICE_NS: u64 = 1_000_000_000;
@@ -19,13 +19,20 @@ pub struct Slot {
     pub block: usize,
     /// Index of its second, counted over all blocks.
     pub slice: usize,
+    /// The topic it goes to; `None` for all of them.
+    pub topic: Option<u32>,
+    /// Which of the events that its hearers get it is, from 0.
+    pub place: u64,
 }
 
 /// All events of one phase of one lane.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Expected {
     first_seq: u64,
     slots: Vec<Slot>,
+    addressing: Addressing,
+    /// The sequence numbers of each topic, in order; empty where all hear all.
+    topics: Vec<Vec<u64>>,
     slices: Vec<(usize, u64, u64)>,
 }
 
@@ -33,7 +40,8 @@ impl Expected {
     /// Expands a schedule that begins at `start`.
     #[must_use]
     pub fn new(scenario: &Scenario, payload: &Payload, start: Moment, schedule: &Schedule) -> Self {
-        let mut expected = Self { first_seq: schedule.first_seq(), ..Self::default() };
+        let addressing = scenario.addressing();
+        let mut expected = Self::nothing(schedule.first_seq(), addressing);
         for (index, block) in schedule.blocks().iter().enumerate() {
             let base = expected.slices.len();
             for second in 0..block.span_ns.div_ceil(SLICE_NS) {
@@ -44,7 +52,10 @@ impl Expected {
             for seq in block.first_seq..block.first_seq + block.events {
                 let offset = schedule.intended(seq).expect("the schedule holds the events of its blocks");
                 let second = usize::try_from((offset - block.start_ns) / SLICE_NS).expect("few seconds");
+                let (topic, place) = expected.address(seq);
                 expected.slots.push(Slot {
+                    topic,
+                    place,
                     intended: start.plus_nanos(offset),
                     body: payload.body(scenario.seed, seq).into(),
                     block: index,
@@ -53,6 +64,52 @@ impl Expected {
             }
         }
         expected
+    }
+
+    fn nothing(first_seq: u64, addressing: Addressing) -> Self {
+        let topics = if addressing.topics() == 1 { 0 } else { addressing.topics() };
+        let topics = vec![Vec::new(); usize::try_from(topics).expect("a number of subscribers")];
+        Self { first_seq, addressing, topics, slots: Vec::new(), slices: Vec::new() }
+    }
+
+    /// Notes to whom the next event goes: its topic, and its place among the events there.
+    fn address(&mut self, seq: u64) -> (Option<u32>, u64) {
+        let topic = self.addressing.topic_of(seq).and_then(|topic| u32::try_from(topic).ok());
+        let Some(own) = topic.and_then(|topic| self.topics.get_mut(topic as usize)) else {
+            return (None, seq - self.first_seq);
+        };
+        own.push(seq);
+        (topic, own.len() as u64 - 1)
+    }
+
+    /// The topic that a client hears.
+    #[must_use]
+    pub fn heard_by(&self, client: u64) -> u32 {
+        u32::try_from(self.addressing.heard_by(client)).expect("the scenario bounds its subscribers")
+    }
+
+    /// How many of the events below `end` the hearers of a topic get.
+    #[must_use]
+    pub fn places(&self, topic: u32, end: u64) -> u64 {
+        match self.topics.get(topic as usize) {
+            Some(seqs) => seqs.partition_point(|seq| *seq < end) as u64,
+            None => end - self.first_seq,
+        }
+    }
+
+    /// The event at a place among those that the hearers of a topic get.
+    #[must_use]
+    pub fn at(&self, topic: u32, place: u64) -> Option<u64> {
+        match self.topics.get(topic as usize) {
+            Some(seqs) => seqs.get(usize::try_from(place).ok()?).copied(),
+            None => Some(self.first_seq + place),
+        }
+    }
+
+    /// The first client that gets the first event.
+    #[must_use]
+    pub fn first_hearer(&self) -> u64 {
+        self.slots.first().and_then(|slot| slot.topic).unwrap_or(0).into()
     }
 
     /// The slot of a sequence number.

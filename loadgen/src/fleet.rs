@@ -103,7 +103,8 @@ impl Fleet {
         let scenario = Arc::new(order.scenario.clone());
         let tls = order.certificate.as_deref().map(|one| tls::trusting(one, order.lane.carrier)).transpose();
         let tls = tls.map_err(|err| anyhow!("cannot trust the server: {err}"))?;
-        let target = Target { lane: order.lane, address: order.address, source: None, scenario, tls };
+        let target =
+            Target { lane: order.lane, address: order.address, source: None, client: 0, scenario, tls };
         let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
         Ok(Self { target, order, handshakes: Arc::new(Semaphore::new(HANDSHAKES)), crowd })
     }
@@ -133,10 +134,11 @@ impl Fleet {
         for index in first..first + count {
             let every = self.order.sample_every;
             let sample = every > 0 && index.is_multiple_of(every);
+            let client = self.order.first_client + index as u64;
             tokio::spawn(subscribe(
                 index,
                 sample,
-                self.target.clone(),
+                Target { client, ..self.target.clone() },
                 Arc::clone(&self.handshakes),
                 Arc::clone(&self.crowd),
             ));
@@ -162,7 +164,7 @@ impl Fleet {
     async fn arm(&self, start: Moment, schedule: &Schedule) -> FleetReply {
         let scenario = &self.order.scenario;
         let expected = Expected::new(scenario, &self.order.payload, start, schedule);
-        desk::at(|desk| desk.arm(expected, name_on_wire(scenario)));
+        desk::at(|desk| desk.arm(expected, name_on_wire(scenario), self.order.first_client));
         if self.order.lane.transport == Transport::Poll {
             self.crowd.arm(polling(scenario, start, schedule)).await;
         }

@@ -4,11 +4,12 @@
 //! a lane is one thing, whatever the number of processes behind it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use results::run::KernelCounts;
-use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
+use scenarios::{Addressing, Lane, Moment, Payload, Scenario, Schedule};
 use servers::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
 
 use crate::contract::{FleetCommand, FleetOrder, FleetReply, Joined, Phase};
@@ -36,6 +37,7 @@ struct Pair {
     host: Worker,
     fleet: Worker,
     port: u16,
+    first_client: u64,
     to_connect: usize,
     open: usize,
 }
@@ -45,6 +47,7 @@ pub struct LaneProcesses {
     /// Which lane.
     pub lane: Lane,
     pairs: Vec<Pair>,
+    addressing: Addressing,
 }
 
 /// What one phase left behind, one entry a pair.
@@ -68,12 +71,14 @@ impl LaneProcesses {
         cores: Cores,
     ) -> Result<Self> {
         let workers = subscribers.div_ceil(CONNECTIONS_PER_WORKER).max(1);
-        let mut pairs = Vec::new();
+        let (mut pairs, mut first_client) = (Vec::new(), 0);
         for index in 0..workers {
             let share = subscribers / workers + u64::from(index < subscribers % workers);
-            pairs.push(Pair::start(lane, scenario, payload, share, cores)?);
+            let clients = first_client..first_client + share;
+            first_client = clients.end;
+            pairs.push(Pair::start(lane, scenario, payload, clients, cores)?);
         }
-        Ok(Self { lane, pairs })
+        Ok(Self { lane, pairs, addressing: scenario.addressing() })
     }
 
     /// Processes of the server side.
@@ -237,7 +242,9 @@ impl LaneProcesses {
         }
         let deadline = Moment::now().plus_nanos(u64::try_from(drain.as_nanos()).unwrap_or(u64::MAX / 2));
         for (pair, one) in self.pairs.iter_mut().zip(&ran) {
-            let deliveries = one.lag_ns.len() as u64 * pair.open as u64;
+            let (seq, clients) = (schedule.first_seq(), pair.first_client);
+            let events = seq..seq + one.lag_ns.len() as u64;
+            let deliveries = self.addressing.deliveries(events, &(clients..clients + pair.open as u64));
             pair.fleet.tell(&FleetCommand::Await { deliveries, deadline })?;
         }
         let mut phases = Vec::new();
@@ -294,7 +301,14 @@ impl LaneProcesses {
 }
 
 impl Pair {
-    fn start(lane: Lane, scenario: &Scenario, payload: &Payload, share: u64, cores: Cores) -> Result<Self> {
+    fn start(
+        lane: Lane,
+        scenario: &Scenario,
+        payload: &Payload,
+        clients: Range<u64>,
+        cores: Cores,
+    ) -> Result<Self> {
+        let (first_client, share) = (clients.start, clients.end - clients.start);
         let order = HostOrder {
             lane,
             scenario: scenario.clone(),
@@ -310,6 +324,7 @@ impl Pair {
             scenario: scenario.clone(),
             payload: payload.clone(),
             address,
+            first_client,
             certificate,
             core: cores.client,
             sample_every: usize::try_from(share.div_ceil(SAMPLED)).context("too many subscribers")?,
@@ -318,7 +333,7 @@ impl Pair {
         let reply = fleet.hear(PATIENCE)?;
         let FleetReply::Ready { .. } = reply else { bail!(unexpected(&fleet, &reply)) };
         let to_connect = usize::try_from(share).context("too many subscribers")?;
-        Ok(Self { host, fleet, port: address.port(), to_connect, open: 0 })
+        Ok(Self { host, fleet, port: address.port(), first_client, to_connect, open: 0 })
     }
 }
 

@@ -1,4 +1,5 @@
-//! The exact account of one subscriber: which events came, twice, late, or never.
+//! The exact account of one subscriber: which events came, twice, late, or never, counted among those
+//! that are addressed to it.
 //!
 //! Pure and small on purpose: it is touched once a delivery, holds 32 bytes a subscriber, and
 //! allocates only when something is missing (METHOD M7).

@@ -3,6 +3,8 @@
 //! Owned by its thread: no lock, channel, allocation or formatting per event (DESIGN 3.8). Latency
 //! is the arrival minus the *intended* instant, so a late publisher cannot hide (METHOD M2).
 
+use std::ops::Range;
+
 use hdrhistogram::Histogram;
 use results::LatencyHistogram;
 use results::run::Ledger as Totals;
@@ -10,13 +12,15 @@ use scenarios::{Event, Moment};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::expect::Expected;
+use crate::expect::{Expected, Slot};
 use crate::ledger::{Arrived, Ledger};
 
 /// What is known of one subscriber between events.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Account {
+    /// By the place of an event among those of the topic.
     ledger: Ledger,
+    topic: u32,
     last_latency_ns: Option<u64>,
 }
 
@@ -40,25 +44,32 @@ pub struct Recorder {
     jitter: LatencyHistogram,
     blocks: Vec<BlockCount>,
     slices: Vec<Histogram<u32>>,
-    first_bodies: Sha256,
+    /// The first subscriber that gets the first event, and the bodies it received.
+    witness: Option<(usize, Sha256)>,
 }
 
 impl Recorder {
-    /// A record of `expected` for so many subscribers; `name` is the event name they must see.
+    /// A record of `expected` for these clients; `name` is the event name they must see.
     #[must_use]
-    pub fn new(expected: Expected, name: Option<&[u8]>, subscribers: usize) -> Self {
-        let account = Account { ledger: Ledger::starting_at(expected.first_seq()), last_latency_ns: None };
+    pub fn new(expected: Expected, name: Option<&[u8]>, clients: Range<u64>) -> Self {
+        let account = |client| Account {
+            ledger: Ledger::starting_at(0),
+            topic: expected.heard_by(client),
+            last_latency_ns: None,
+        };
+        let witness = Some(expected.first_hearer()).filter(|client| clients.contains(client));
+        let witness = witness.and_then(|client| usize::try_from(client - clients.start).ok());
         let slice = Histogram::new_with_bounds(1, results::latency::MAX_NS, 2).expect("the bounds are valid");
         let blocks = expected.slices().iter().map(|slice| slice.0 + 1).max().unwrap_or(0);
         Self {
             name: name.map(Into::into),
-            accounts: vec![account; subscribers],
+            accounts: clients.map(account).collect(),
             counts: Totals::default(),
             latency: LatencyHistogram::default(),
             jitter: LatencyHistogram::default(),
             blocks: vec![BlockCount::default(); blocks],
             slices: vec![slice; expected.slices().len()],
-            first_bodies: Sha256::new(),
+            witness: witness.map(|index| (index, Sha256::new())),
             expected,
         }
     }
@@ -69,14 +80,20 @@ impl Recorder {
     pub fn arrive(&mut self, subscriber: usize, event: &Event<'_>, read: Moment) -> Option<u64> {
         let seq = match event.id {
             Some(_) => event.seq(),
-            None => self.expected.seq_of(&event.data, self.accounts[subscriber].ledger.next()),
+            None => {
+                let Account { ledger, topic, .. } = &self.accounts[subscriber];
+                let likely = self.expected.at(*topic, ledger.next()).unwrap_or(u64::MAX);
+                self.expected.seq_of(&event.data, likely)
+            }
         };
-        let Some((seq, slot)) = seq.and_then(|seq| Some((seq, self.expected.slot(seq)?))) else {
+        let account = &mut self.accounts[subscriber];
+        let addressed = |slot: &&Slot| slot.topic.is_none_or(|topic| topic == account.topic);
+        let slot = seq.and_then(|seq| Some((seq, self.expected.slot(seq).filter(addressed)?)));
+        let Some((seq, slot)) = slot else {
             self.counts.unexpected += 1;
             return None;
         };
-        let account = &mut self.accounts[subscriber];
-        match account.ledger.arrive(seq) {
+        match account.ledger.arrive(slot.place) {
             Arrived::Duplicate => {
                 self.counts.duplicated += 1;
                 return Some(seq);
@@ -84,8 +101,8 @@ impl Recorder {
             Arrived::Reordered => self.counts.reordered += 1,
             Arrived::First => {}
         }
-        if subscriber == 0 {
-            self.first_bodies.update(&event.data);
+        if let Some((_, bodies)) = self.witness.as_mut().filter(|(index, _)| *index == subscriber) {
+            bodies.update(&event.data);
         }
         if *event.data != *slot.body || event.name != self.name.as_deref() {
             self.counts.corrupted += 1;
@@ -113,22 +130,22 @@ impl Recorder {
     /// The account of all subscribers, when events below `end` were published. Lost events become
     /// censored samples of the latency (METHOD M4).
     pub fn close(&mut self, end: u64) -> Totals {
-        let lost: u64 = self
-            .accounts
-            .iter()
-            .flat_map(|account| account.ledger.lost(end))
-            .map(|gap| gap.end - gap.start)
-            .sum();
-        self.latency.add_lost(lost);
-        self.counts.lost = lost;
-        self.counts.expected = (end - self.expected.first_seq()) * self.accounts.len() as u64;
+        for account in &self.accounts {
+            let places = self.expected.places(account.topic, end);
+            let lost = account.ledger.lost(places);
+            self.counts.lost += lost.iter().map(|gap| gap.end - gap.start).sum::<u64>();
+            self.counts.expected += places;
+        }
+        self.latency.add_lost(self.counts.lost);
         self.counts
     }
 
-    /// SHA-256 over the bodies the first subscriber received, in their order, hex.
+    /// SHA-256 over the bodies that the first hearer of the first event received, in their order, hex;
+    /// `None` if it is not among these subscribers.
     #[must_use]
-    pub fn received_sha256(&self) -> String {
-        self.first_bodies.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    pub fn received_sha256(&self) -> Option<String> {
+        let (_, bodies) = self.witness.as_ref()?;
+        Some(bodies.clone().finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Latencies from the intended instants.
@@ -168,18 +185,19 @@ mod tests {
 
     const EVENTS: u64 = 10;
 
-    fn recorder(subscribers: usize) -> Recorder {
-        let (_, scenario) = Scenario::load("smoke", &[]).unwrap();
+    fn recorder(audience: &str) -> Recorder {
+        let fields = [("audience", audience), ("subscribers", "2")].map(|(k, v)| (k.into(), v.into()));
+        let (_, scenario) = Scenario::load("smoke", &fields).unwrap();
         let block =
             Block { lane: 0, round: 0, start_ns: 0, span_ns: 500_000_000, first_seq: 1, events: EVENTS };
         let schedule = Schedule::new(Arrivals::Constant, 1, vec![block]);
         let expected = Expected::new(&scenario, &Payload::Ticker, Moment::from_nanos(0), &schedule);
-        Recorder::new(expected, Some(b"quote"), subscribers)
+        Recorder::new(expected, Some(b"quote"), 0..2)
     }
 
     /// Every event of every subscriber, 3 ms after its intended instant, as `edit` left the list.
     fn deliver(edit: impl Fn(&mut Vec<(u64, Vec<u8>)>)) -> (Totals, Recorder) {
-        let mut recorder = recorder(2);
+        let mut recorder = recorder("all");
         let mut events: Vec<(u64, Vec<u8>)> =
             (1..=EVENTS).map(|seq| (seq, Payload::Ticker.body(1, seq))).collect();
         for subscriber in 0..2 {
@@ -213,6 +231,33 @@ mod tests {
             assert_eq!(totals, counts, "{planted}");
             assert_eq!(totals.closes(), planted != "unscheduled", "{planted}");
         }
+    }
+
+    /// Two subscribers of one room each: one gets its own events, the other everything.
+    #[test]
+    fn an_event_of_another_room_is_unexpected_and_the_ledger_closes_by_room() {
+        let mut recorder = recorder("each");
+        let mine = |client: u64, seq: &u64| recorder_addressing().topic_of(*seq) == Some(client);
+        let own: Vec<u64> = (1..=EVENTS).filter(|seq| mine(0, seq)).collect();
+        let others = EVENTS - own.len() as u64;
+        assert!(!own.is_empty() && others > 0);
+        let mut arrive = |client: usize, seq: u64| {
+            let (id, body) = (seq.to_string(), Payload::Ticker.body(1, seq));
+            let event = Event { id: Some(id.as_bytes()), name: Some(b"quote"), data: Cow::Borrowed(&body) };
+            recorder.arrive(client, &event, Moment::from_nanos(seq * 50_000_000)).is_some()
+        };
+        let came = own.iter().filter(|seq| arrive(0, **seq)).count();
+        let came_too = (1..=EVENTS).filter(|seq| arrive(1, *seq)).count() as u64;
+        assert_eq!((came, came_too), (own.len(), others));
+        let totals = recorder.close(EVENTS + 1);
+        let expected =
+            Totals { expected: EVENTS, delivered: EVENTS, unexpected: own.len() as u64, ..Totals::default() };
+        assert_eq!(totals, expected);
+        assert!(!totals.closes());
+    }
+
+    fn recorder_addressing() -> scenarios::Addressing {
+        scenarios::Addressing::new(scenarios::Audience::Each, 1, 2)
     }
 
     #[test]

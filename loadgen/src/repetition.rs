@@ -52,7 +52,6 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Repeated> {
     let repetition = &plan.repetitions[index];
-    let subscribers = plan.scenario.subscribers.0;
     let mut lanes = start(plan, repetition, cores)?;
     if !connect(plan, repetition, &mut lanes, progress, stop)? {
         return Ok(Repeated::default());
@@ -62,7 +61,7 @@ pub fn run(
         before.push((lane.joined()?, lane.kernel()?));
     }
     progress.say("warming up");
-    let warmed = warmup::run(plan, &mut lanes, subscribers, stop)?;
+    let warmed = warmup::run(plan, &mut lanes, stop)?;
     if stop.load(Ordering::Relaxed) {
         return Ok(Repeated::default());
     }
@@ -138,7 +137,7 @@ fn measure(
         let came = arrived - std::mem::replace(&mut arrived_before[block.lane], arrived);
         let per_second = came * 1_000_000_000 / block.span_ns;
         progress.block(lane.lane, index, done + 1, blocks.len(), per_second, p99_ns);
-        Ok(came >= block.events * plan.scenario.subscribers.0)
+        Ok(came >= deliveries(plan, block))
     })?;
     let complete = costs.len() == blocks.len();
     let (mut trials, mut sockets) = (Vec::new(), BTreeMap::new());
@@ -170,6 +169,12 @@ fn measure(
         })?);
     }
     Ok((trials, sockets, complete))
+}
+
+/// Deliveries that a block owes.
+pub fn deliveries(plan: &Plan, block: &Block) -> u64 {
+    let events = block.first_seq..block.first_seq + block.events;
+    plan.scenario.addressing().deliveries(events, &(0..plan.scenario.subscribers.0))
 }
 
 /// Blocks that every host published to their end.

@@ -56,7 +56,8 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
     }
     let total =
         |of: fn(&Totals) -> u64| after.iter().map(of).sum::<u64>() - before.iter().map(of).sum::<u64>();
-    let first = |phase: Option<&crate::contract::Phase>| phase.map(|p| p.received_sha256.clone());
+    let first = measured.ran.first().context("a lane has a host")?;
+    let received = measured.phases.iter().find_map(|phase| phase.received_sha256.clone());
     let shows_bytes = facts.joined.bytes.is_some();
     Ok(Trial {
         lane: facts.lane,
@@ -68,8 +69,9 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         kernel: Some(*done - *idle),
         kernel_connect: Some(*connected),
         server_writes: total(|t| t.writes),
-        published_sha256: measured.ran.first().context("a lane has a host")?.bodies_sha256.clone(),
-        received_sha256: first(measured.phases.first()).unwrap_or_default(),
+        published_sha256: first.bodies_sha256.clone(),
+        addressed_sha256: first.addressed_sha256.clone(),
+        received_sha256: received.unwrap_or_default(),
         failures: failures(measured),
         connect: facts.joined.connect.clone(),
         first_event: facts.joined.first_event.clone(),

@@ -12,7 +12,7 @@ use scenarios::Plan;
 
 use crate::lane::LaneProcesses;
 use crate::pace;
-use crate::repetition::drain;
+use crate::repetition::{deliveries, drain};
 
 /// Stretches of slices tried before "not steady" is said.
 const STRETCHES: u64 = 3;
@@ -30,7 +30,7 @@ pub struct Warmed {
 ///
 /// # Errors
 /// A process is gone.
-pub fn run(plan: &Plan, lanes: &mut [LaneProcesses], subscribers: u64, stop: &AtomicBool) -> Result<Warmed> {
+pub fn run(plan: &Plan, lanes: &mut [LaneProcesses], stop: &AtomicBool) -> Result<Warmed> {
     let slices = plan.scenario.warmup.0;
     let mut warmed = Warmed { next_seq: vec![1; lanes.len()], steady: slices == 0 };
     let mut costs: Vec<Vec<f64>> = vec![Vec::new(); lanes.len()];
@@ -38,7 +38,7 @@ pub fn run(plan: &Plan, lanes: &mut [LaneProcesses], subscribers: u64, stop: &At
         if warmed.steady || stop.load(std::sync::atomic::Ordering::Relaxed) {
             break;
         }
-        stretch(plan, lanes, subscribers, &mut warmed.next_seq, stop, &mut costs)?;
+        stretch(plan, lanes, &mut warmed.next_seq, stop, &mut costs)?;
         warmed.steady = is_steady(&in_order(&costs));
     }
     // The lanes' measured events must be the same ones, however the slices fell on them.
@@ -51,7 +51,6 @@ pub fn run(plan: &Plan, lanes: &mut [LaneProcesses], subscribers: u64, stop: &At
 fn stretch(
     plan: &Plan,
     lanes: &mut [LaneProcesses],
-    subscribers: u64,
     next_seq: &mut [u64],
     stop: &AtomicBool,
     costs: &mut [Vec<f64>],
@@ -62,7 +61,7 @@ fn stretch(
     let walked = pace::walk(lanes, &blocks, start, |_| 0, stop, |_, _| Ok(true))?;
     for (block, cost) in blocks.iter().zip(&walked) {
         let nanos = cost.server.cpu_ns + cost.client.cpu_ns;
-        costs[block.lane].push(ratio(nanos, block.events * subscribers));
+        costs[block.lane].push(ratio(nanos, deliveries(plan, block)));
     }
     for ((lane, schedule), next) in lanes.iter_mut().zip(&schedules).zip(next_seq) {
         let planned = blocks.last().map_or(0, scenarios::Block::end_ns);

@@ -3,7 +3,7 @@
 //!
 //! No sentence claims a difference that the interval and the margin do not carry (METHOD M19).
 
-use scenarios::{Lane, Transport};
+use scenarios::{Audience, Lane, Transport};
 
 use crate::metric::{Metric, events};
 use crate::run::{Run, Severity};
@@ -19,16 +19,26 @@ pub fn measured(run: &Run) -> String {
     let scenario = &run.scenario;
     let names: Vec<String> = lanes(run).iter().map(ToString::to_string).collect();
     format!(
-        "{}: {} subscribers per lane, {} events/s of {}, on {} ({} of {} repetitions, each publishing {}).",
+        "{}: {} subscribers per lane, {} events/s of {}{}, on {} ({} of {} repetitions, each publishing {}).",
         run.name,
         number(scenario.subscribers.0 as f64),
         number(scenario.rate),
         scenario.payload,
+        addressed(scenario.audience),
         if names.is_empty() { "no lane yet".to_owned() } else { names.join(", ") },
         repetitions(run),
         scenario.repetitions,
         publishing(run),
     )
+}
+
+/// To whom events go, where that is not everybody.
+fn addressed(audience: Audience) -> String {
+    match audience {
+        Audience::All => String::new(),
+        Audience::Rooms(rooms) => format!(", each to one of {} rooms", number(rooms as f64)),
+        Audience::Each => ", each to one subscriber".into(),
+    }
 }
 
 /// How long each lane published in a repetition.
@@ -151,9 +161,10 @@ pub fn basis(run: &Run) -> String {
             repetitions(run)
         ),
         format!(
-            "{} subscribers per lane, {} events/s",
+            "{} subscribers per lane, {} events/s{}",
             number(subscribers.unwrap_or(run.scenario.subscribers.0) as f64),
-            number(run.scenario.rate)
+            number(run.scenario.rate),
+            addressed(run.scenario.audience)
         ),
     ];
     let kernel_read = run.sockets.values().next();

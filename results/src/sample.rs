@@ -126,6 +126,7 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
         server_pss_bytes: memory[0] * SUBSCRIBERS,
         client_pss_bytes: memory[1] * SUBSCRIBERS,
         published_sha256: "ab".repeat(32),
+        addressed_sha256: "ab".repeat(32),
         received_sha256: "ab".repeat(32),
         failures: BTreeMap::new(),
     }

@@ -3,6 +3,7 @@
 //! Pure on purpose (no sockets, no runtime, no clock read except `Moment::now`), so that both
 //! ends of a measurement can compute the same schedule and the same bodies from the same seed.
 
+pub mod audience;
 pub mod binary;
 pub mod catalog;
 pub mod envelope;
@@ -16,6 +17,7 @@ pub mod scenario;
 pub mod schedule;
 pub mod seed;
 
+pub use audience::{Addressing, Audience};
 pub use binary::Binary;
 pub use envelope::{Envelope, Event, Identity};
 pub use lane::{Carrier, ClientStack, Lane, ServerStack, Transport};

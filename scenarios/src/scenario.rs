@@ -7,6 +7,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::audience::{Addressing, Audience};
 use crate::binary::Binary;
 use crate::catalog;
 use crate::envelope::{Envelope, Identity};
@@ -30,6 +31,9 @@ pub struct Scenario {
     pub lanes: Vec<Lane>,
     /// Subscribers per lane.
     pub subscribers: Count,
+    /// To whom events go.
+    #[serde(default)]
+    pub audience: Audience,
     /// Events per second per lane.
     pub rate: f64,
     /// Publishing time per lane and repetition.
@@ -181,6 +185,12 @@ impl Scenario {
         let edited: Self = toml::Value::Table(table).try_into().map_err(in_source)?;
         edited.check().map_err(|err| ScenarioError(format!("{source} with overrides: {err}")))?;
         Ok(edited)
+    }
+
+    /// Who gets which event.
+    #[must_use]
+    pub fn addressing(&self) -> Addressing {
+        Addressing::new(self.audience, self.seed, self.subscribers.0)
     }
 
     /// The share of `duration` a lane gets, 0 to 1.

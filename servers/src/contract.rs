@@ -115,6 +115,8 @@ pub struct RanPhase {
     pub published: Vec<Moment>,
     /// SHA-256 over the bodies of these events in order of seq, lower-case hex.
     pub bodies_sha256: String,
+    /// The same over the bodies addressed like the first of them: what its first hearer got.
+    pub addressed_sha256: String,
 }
 
 /// Counters since the process began.

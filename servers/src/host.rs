@@ -139,9 +139,10 @@ impl Desk<'_> {
                 self.publish(framed);
                 reply(self.replies, HostReply::Stepped { seq });
             }
-            Signal::Ended { blocks_done, bodies_sha256 } => {
+            Signal::Ended { blocks_done, bodies_sha256, addressed_sha256 } => {
                 self.running = false;
-                let ran = RanPhase { blocks_done, bodies_sha256, ..std::mem::take(&mut self.ran) };
+                let ran = std::mem::take(&mut self.ran);
+                let ran = RanPhase { blocks_done, bodies_sha256, addressed_sha256, ..ran };
                 reply(self.replies, HostReply::Ran(ran));
             }
             Signal::Failed(text) => {
@@ -153,7 +154,7 @@ impl Desk<'_> {
 
     fn publish(&self, framed: Framed) -> Moment {
         let published = Moment::now();
-        framed.frames.into_iter().for_each(|frame| self.hub.publish(framed.seq, frame));
+        framed.publish(std::slice::from_ref(&self.hub));
         published
     }
 

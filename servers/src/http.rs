@@ -32,7 +32,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::hub::{Hub, Subscription};
 use crate::lanes::poll::{self, Polled};
-use crate::lanes::ws;
+use crate::lanes::{self, ws};
 use crate::wire::Meter;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
@@ -153,7 +153,7 @@ impl Site {
                 let response = Response::new(Body::Whole(Some(bytes)));
                 with(response, &[(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")])
             }
-            Found::Sse(hub) => hub.subscribe().map_or_else(
+            Found::Sse(hub) => hub.subscribe_as(lanes::client(request.uri())).map_or_else(
                 || status(StatusCode::SERVICE_UNAVAILABLE),
                 |subscription| {
                     let response = Response::new(Body::Events(Box::pin(subscription.into_stream())));
@@ -175,7 +175,9 @@ impl Site {
         if !origin_allowed(request.headers(), &self.origins) {
             return status(StatusCode::FORBIDDEN);
         }
-        let Some(subscription) = hub.subscribe() else { return status(StatusCode::SERVICE_UNAVAILABLE) };
+        let Some(subscription) = hub.subscribe_as(lanes::client(request.uri())) else {
+            return status(StatusCode::SERVICE_UNAVAILABLE);
+        };
         *upgrading.lock().expect("no holder of this lock panics") = Some(subscription);
         let mut response = status(StatusCode::SWITCHING_PROTOCOLS);
         response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, key);

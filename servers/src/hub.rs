@@ -1,16 +1,22 @@
-//! Fan-out: one immutable event to every subscriber, the latest one to each that joins.
+//! Fan-out by topic: one immutable event to the subscribers of its topic, the latest one to each that
+//! joins.
 //!
-//! A subscriber that falls behind by more than the hub's capacity loses the oldest events; each
-//! loss is counted, none is silent. Joining and publishing exclude each other, so that the
-//! greeting and what follows it have neither a gap nor a duplicate.
+//! Publishing touches the subscribers of one topic and no others. A subscriber that falls behind by more
+//! than the hub's capacity loses the oldest events; each loss is counted when it happens, none is
+//! silent. Joining and publishing exclude each other, so that the greeting and what follows it have
+//! neither a gap nor a duplicate.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use scenarios::Scenario;
+use slab::Slab;
 use tokio::sync::Notify;
-use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::futures::OwnedNotified;
 
 use crate::window::{Replay, Window};
@@ -21,84 +27,153 @@ pub struct Hub(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    joining: Mutex<Joining>,
+    topics: Box<[Mutex<Topic>]>,
+    capacity: usize,
+    closed: AtomicBool,
     dropped: AtomicU64,
     slow: AtomicU64,
+    /// Only where someone asks for events after an id: to push costs nothing more without it.
+    window: Option<Mutex<Window>>,
     /// Tells of each event, where events are kept.
     published: Arc<Notify>,
-    closed: Arc<Notify>,
+    ended: Arc<Notify>,
+}
+
+/// The events of one topic that somebody has still to read.
+#[derive(Debug, Default)]
+struct Topic {
+    ring: VecDeque<Held>,
+    /// The position of the ring's front, counted from the first event there was to hold.
+    front: u64,
+    readers: Slab<Reader>,
+    latest: Option<Bytes>,
+    /// Empty but while publishing; kept for its room.
+    waking: Vec<Waker>,
 }
 
 #[derive(Debug)]
-struct Joining {
-    latest: Option<Bytes>,
-    /// Only where someone asks for events after an id: to push costs nothing more without it.
-    window: Option<Window>,
-    /// `None` once the hub is closed.
-    sender: Option<broadcast::Sender<Bytes>>,
+struct Held {
+    event: Bytes,
+    unread: usize,
+}
+
+#[derive(Debug)]
+struct Reader {
+    /// The position of the next event.
+    next: u64,
+    waker: Option<Waker>,
 }
 
 /// One subscriber's end.
 #[derive(Debug)]
 pub struct Subscription {
     greeting: Option<Bytes>,
-    receiver: broadcast::Receiver<Bytes>,
     shared: Arc<Shared>,
+    topic: usize,
+    reader: usize,
     slow: bool,
 }
 
 impl Hub {
-    /// A hub whose subscribers may lag `capacity` events behind (rounded up to a power of two).
+    /// A hub of one topic whose subscribers may lag `capacity` events behind.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self::with(capacity, None)
+        Self::with_topics(1, capacity)
     }
 
-    /// The same, which also keeps its latest `capacity` events for those who ask for what came after an
-    /// id, as far as they fit into [`WINDOW_BYTES`](crate::window::WINDOW_BYTES).
+    /// A hub of so many topics.
+    ///
+    /// # Panics
+    /// There is no topic.
     #[must_use]
-    pub fn keeping(capacity: usize) -> Self {
-        Self::with(capacity, Some(Window::new(capacity)))
-    }
-
-    fn with(capacity: usize, window: Option<Window>) -> Self {
-        let joining = Joining { latest: None, window, sender: Some(broadcast::Sender::new(capacity)) };
+    pub fn with_topics(topics: usize, capacity: usize) -> Self {
+        assert!(topics > 0, "somebody must be able to subscribe");
+        let topics = (0..topics).map(|_| Mutex::default()).collect();
         Self(Arc::new(Shared {
-            joining: Mutex::new(joining),
+            topics,
+            capacity,
+            window: None,
+            published: Arc::default(),
+            ended: Arc::default(),
+            closed: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             slow: AtomicU64::new(0),
-            published: Arc::default(),
-            closed: Arc::default(),
         }))
     }
 
-    fn joining(&self) -> MutexGuard<'_, Joining> {
-        self.0.joining.lock().expect("no holder of this lock panics")
+    /// The hub that a scenario asks for.
+    ///
+    /// # Errors
+    /// Its numbers do not fit this machine.
+    pub fn of(scenario: &Scenario) -> Result<Self, std::num::TryFromIntError> {
+        let topics = usize::try_from(scenario.addressing().topics())?;
+        Ok(Self::with_topics(topics, usize::try_from(scenario.lag.0)?))
+    }
+
+    /// The same hub, not used yet, which also keeps its latest events for those who ask for what came
+    /// after an id: as many as a subscriber may lag behind, as far as they fit into
+    /// [`WINDOW_BYTES`](crate::window::WINDOW_BYTES). Who asks gets what all topics got.
+    ///
+    /// # Panics
+    /// It is used already.
+    #[must_use]
+    pub fn keeping(self) -> Self {
+        let mut shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
+        shared.window = Some(Mutex::new(Window::new(shared.capacity)));
+        Self(Arc::new(shared))
+    }
+
+    /// How many topics there are.
+    #[must_use]
+    pub fn topics(&self) -> usize {
+        self.0.topics.len()
     }
 
     /// Hands event `id`, framed as its lane writes it, to every subscriber.
     pub fn publish(&self, id: u64, event: Bytes) {
-        let mut joining = self.joining();
-        if let Some(sender) = &joining.sender {
-            // An error says that nobody is subscribed, which is no failure.
-            let _ = sender.send(event.clone());
-            if let Some(window) = &mut joining.window {
-                window.push(id, event.clone());
-                self.0.published.notify_waiters();
-            }
-            joining.latest = Some(event);
+        self.publish_to(None, id, event);
+    }
+
+    /// Hands an event to every subscriber of a topic, or of all of them.
+    pub fn publish_to(&self, topic: Option<usize>, id: u64, event: Bytes) {
+        if self.is_closed() {
+            return;
         }
+        if let Some(mut window) = self.0.window() {
+            window.push(id, event.clone());
+            self.0.published.notify_waiters();
+        }
+        match topic {
+            Some(topic) => self.fan_out(topic, event),
+            None => (0..self.topics()).for_each(|topic| self.fan_out(topic, event.clone())),
+        }
+    }
+
+    fn fan_out(&self, topic: usize, event: Bytes) {
+        let mut held = self.0.topic(topic);
+        held.latest = Some(event.clone());
+        let unread = held.readers.len();
+        if unread == 0 {
+            return;
+        }
+        held.ring.push_back(Held { event, unread });
+        if held.ring.len() > self.0.capacity {
+            let oldest = held.ring.pop_front().map_or(0, |oldest| oldest.unread);
+            held.front += 1;
+            self.0.dropped.fetch_add(oldest as u64, Relaxed);
+            held.trim();
+        }
+        wake(held, &self.0, topic);
     }
 
     /// The events after an id, or the latest without one, and how many of them are no longer kept,
     /// which are counted as dropped. `None` when the hub is closed, or keeps nothing.
     #[must_use]
     pub fn after(&self, id: Option<u64>) -> Option<Replay> {
-        let joining = self.joining();
-        let replay = joining.window.as_ref().filter(|_| joining.sender.is_some())?.after(id);
+        let replay = self.0.window().filter(|_| !self.is_closed())?.after(id);
         if replay.lost > 0 {
-            self.0.dropped.fetch_add(replay.lost, Ordering::Relaxed);
-            self.0.slow.fetch_add(1, Ordering::Relaxed);
+            self.0.dropped.fetch_add(replay.lost, Relaxed);
+            self.0.slow.fetch_add(1, Relaxed);
         }
         Some(replay)
     }
@@ -110,132 +185,152 @@ impl Hub {
 
     /// Ends with the hub, if it is not closed yet.
     pub fn closed(&self) -> OwnedNotified {
-        Arc::clone(&self.0.closed).notified_owned()
+        Arc::clone(&self.0.ended).notified_owned()
     }
 
-    /// Joins: first the latest event, if there is one, then all that are published from now on.
-    /// `None` when the hub is closed.
+    /// Joins the first topic. `None` when the hub is closed.
     #[must_use]
     pub fn subscribe(&self) -> Option<Subscription> {
-        let joining = self.joining();
-        let receiver = joining.sender.as_ref()?.subscribe();
-        let greeting = joining.latest.clone();
-        Some(Subscription { greeting, receiver, shared: Arc::clone(&self.0), slow: false })
+        self.subscribe_as(0)
+    }
+
+    /// Joins a client's topic: first its latest event, if there is one, then all that are published
+    /// from now on. `None` when the hub is closed.
+    #[must_use]
+    pub fn subscribe_as(&self, client: u64) -> Option<Subscription> {
+        let topics = self.topics() as u64;
+        let topic = usize::try_from(client % topics).expect("below a usize");
+        let mut held = self.0.topic(topic);
+        if self.is_closed() {
+            return None;
+        }
+        let next = held.front + held.ring.len() as u64;
+        let reader = held.readers.insert(Reader { next, waker: None });
+        let greeting = held.latest.clone();
+        Some(Subscription { greeting, shared: Arc::clone(&self.0), topic, reader, slow: false })
     }
 
     /// Ends every subscription once it has drained.
     pub fn close(&self) {
-        self.joining().sender = None;
-        self.0.closed.notify_waiters();
+        self.0.closed.store(true, Relaxed);
+        self.0.ended.notify_waiters();
         self.0.published.notify_waiters();
+        (0..self.topics()).for_each(|topic| wake(self.0.topic(topic), &self.0, topic));
     }
 
     /// Whether [`Hub::close`] was called.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.joining().sender.is_none()
+        self.0.closed.load(Relaxed)
     }
 
     /// Deliveries dropped because a subscriber lagged, and the subscriptions that lost any.
     #[must_use]
     pub fn losses(&self) -> (u64, u64) {
-        (self.0.dropped.load(Ordering::Relaxed), self.0.slow.load(Ordering::Relaxed))
+        (self.0.dropped.load(Relaxed), self.0.slow.load(Relaxed))
+    }
+}
+
+impl Shared {
+    fn window(&self) -> Option<MutexGuard<'_, Window>> {
+        self.window.as_ref().map(|window| window.lock().expect("no holder of this lock panics"))
+    }
+
+    fn topic(&self, topic: usize) -> MutexGuard<'_, Topic> {
+        self.topics[topic].lock().expect("no holder of this lock panics")
+    }
+}
+
+/// Wakes all readers of a topic, outside its lock.
+fn wake(mut held: MutexGuard<'_, Topic>, shared: &Shared, topic: usize) {
+    let mut waking = std::mem::take(&mut held.waking);
+    waking.extend(held.readers.iter_mut().filter_map(|(_, reader)| reader.waker.take()));
+    if waking.is_empty() {
+        held.waking = waking;
+        return;
+    }
+    drop(held);
+    waking.drain(..).for_each(Waker::wake);
+    shared.topic(topic).waking = waking;
+}
+
+impl Topic {
+    /// Forgets what everybody has read.
+    fn trim(&mut self) {
+        while self.ring.front().is_some_and(|held| held.unread == 0) {
+            self.ring.pop_front();
+            self.front += 1;
+        }
+    }
+
+    /// The next event of a reader, and how many it lost before; `None` when it has all there is.
+    fn take(&mut self, reader: usize) -> Option<(Bytes, u64)> {
+        let reader = &mut self.readers[reader];
+        let lost = self.front.saturating_sub(reader.next);
+        reader.next += lost;
+        let index = usize::try_from(reader.next - self.front).expect("an index of the ring");
+        let held = self.ring.get_mut(index)?;
+        reader.next += 1;
+        held.unread -= 1;
+        let event = held.event.clone();
+        if index == 0 {
+            self.trim();
+        }
+        Some((event, lost))
     }
 }
 
 impl Subscription {
     /// The next event; `None` when the hub is closed. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Bytes> {
-        if let Some(greeting) = self.greeting.take() {
-            return Some(greeting);
-        }
-        loop {
-            match self.receiver.recv().await {
-                Ok(event) => return Some(event),
-                Err(RecvError::Lagged(events)) => self.count_loss(events),
-                Err(RecvError::Closed) => return None,
-            }
-        }
+        std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
 
-    fn count_loss(&mut self, events: u64) {
-        self.shared.dropped.fetch_add(events, Ordering::Relaxed);
-        if !std::mem::replace(&mut self.slow, true) {
-            self.shared.slow.fetch_add(1, Ordering::Relaxed);
+    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(greeting) = self.greeting.take() {
+            return Poll::Ready(Some(greeting));
         }
+        let mut topic = self.shared.topic(self.topic);
+        if let Some((event, lost)) = topic.take(self.reader) {
+            drop(topic);
+            if lost > 0 && !std::mem::replace(&mut self.slow, true) {
+                self.shared.slow.fetch_add(1, Relaxed);
+            }
+            return Poll::Ready(Some(event));
+        }
+        if self.shared.closed.load(Relaxed) {
+            return Poll::Ready(None);
+        }
+        let waker = &mut topic.readers[self.reader].waker;
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// All events as a stream, for bodies that are polled.
     pub fn into_stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
-        futures_util::stream::unfold(self, |mut subscription| async {
-            let event = subscription.next().await?;
-            Some((event, subscription))
-        })
+        self
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.get_mut().poll_event(cx)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut topic = self.shared.topic(self.topic);
+        let reader = topic.readers.remove(self.reader);
+        let read = usize::try_from(reader.next.saturating_sub(topic.front)).expect("an index of the ring");
+        topic.ring.iter_mut().skip(read).for_each(|held| held.unread -= 1);
+        topic.trim();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn event(n: u8) -> Bytes {
-        Bytes::from(vec![n])
-    }
-
-    fn drained(subscription: Subscription) -> Vec<u8> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let events: Vec<Bytes> =
-            runtime.block_on(futures_util::StreamExt::collect(subscription.into_stream()));
-        events.iter().map(|event| event[0]).collect()
-    }
-
-    #[test]
-    fn what_a_slow_subscriber_loses_is_counted_and_the_rest_arrives() {
-        let hub = Hub::new(4);
-        let (slow, quick) = (hub.subscribe().unwrap(), Hub::new(4).subscribe().unwrap());
-        (1..=7).for_each(|n| hub.publish(n.into(), event(n)));
-        hub.close();
-        assert_eq!(drained(slow), [4, 5, 6, 7]);
-        assert_eq!(hub.losses(), (3, 1));
-        assert!(hub.subscribe().is_none() && hub.is_closed());
-        drop(quick);
-    }
-
-    #[test]
-    fn events_are_kept_only_where_they_are_asked_for_and_what_fell_out_is_counted() {
-        let (pushing, keeping) = (Hub::new(4), Hub::keeping(4));
-        (1..=7)
-            .for_each(|n| [&pushing, &keeping].into_iter().for_each(|hub| hub.publish(n.into(), event(n))));
-        assert_eq!(pushing.after(Some(5)), None);
-        assert_eq!(keeping.after(Some(5)).unwrap().events, [event(6), event(7)]);
-        assert_eq!(keeping.losses(), (0, 0));
-        assert_eq!(keeping.after(Some(1)).unwrap().lost, 2);
-        assert_eq!(keeping.losses(), (2, 1));
-        keeping.close();
-        assert_eq!(keeping.after(Some(5)), None);
-    }
-
-    proptest! {
-        /// One byte an operation: publish the next number, or join.
-        #[test]
-        fn joining_at_any_moment_sees_the_latest_and_all_that_follow(joins: Vec<bool>) {
-            let hub = Hub::new(256);
-            let (mut published, mut joined) = (0u8, Vec::new());
-            for join in joins.into_iter().take(200) {
-                if join {
-                    joined.push((published, hub.subscribe().unwrap()));
-                } else {
-                    published += 1;
-                    hub.publish(published.into(), event(published));
-                }
-            }
-            hub.close();
-            for (latest, subscription) in joined {
-                let expected: Vec<u8> = (latest.max(1)..=published).collect();
-                prop_assert_eq!(drained(subscription), expected);
-            }
-            prop_assert_eq!(hub.losses(), (0, 0));
-        }
-    }
-}
+mod tests;

@@ -52,9 +52,9 @@ async fn serve(
     origins: Vec<String>,
     tls: bool,
 ) -> Result<()> {
-    let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
+    let hub = || Hub::of(scenario).context("`lag` does not fit this machine");
     // What SSE pushes can also be polled for: the events are framed alike.
-    let [sse, ws, raw] = [Hub::keeping(lag), Hub::new(lag), Hub::new(lag)];
+    let (sse, ws, raw) = (hub()?.keeping(), hub()?, hub()?);
     let timetable = Timetable::new(scenario);
     let meter = Arc::new(Meter::default());
     let http = listen(bind, scenario, HEAD_BYTES)?;
@@ -65,7 +65,8 @@ async fn serve(
     let site = Site {
         sse: Some(sse.clone()),
         ws: Some(ws.clone()),
-        poll: Some(Polled { hub: sse.clone(), hold: scenario.hold.0 }),
+        // Who polls gets what everybody gets.
+        poll: (sse.topics() == 1).then(|| Polled { hub: sse.clone(), hold: scenario.hold.0 }),
         pages: Some(page::pages(&timetable, scenario)),
         origins,
         limits: Limits::default(),
@@ -151,7 +152,7 @@ async fn fan_out(
     while let Some(signal) = signalled.recv().await {
         match signal {
             Signal::Event(event) | Signal::Step(event) => {
-                hubs.iter().zip(event.frames).for_each(|(hub, frame)| hub.publish(event.seq, frame));
+                event.publish(hubs);
             }
             Signal::Ended { .. } => next()?,
             Signal::Failed(text) => anyhow::bail!(text),

@@ -15,6 +15,7 @@ use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::hub::Hub;
 use crate::lanes;
 
 /// Framing of a block starts this long before it does.
@@ -47,6 +48,8 @@ pub enum Signal {
         blocks_done: u64,
         /// SHA-256 over the bodies, lower-case hex.
         bodies_sha256: String,
+        /// The same over those addressed like the first of them.
+        addressed_sha256: String,
     },
     /// An event cannot be framed.
     Failed(String),
@@ -59,8 +62,19 @@ pub struct Framed {
     pub seq: u64,
     /// When it is meant to leave; the moment of framing for a step.
     pub intended: Moment,
+    /// The topic it goes to; `None` for all of them.
+    pub topic: Option<usize>,
     /// One frame a lane, in the framer's order.
     pub frames: Vec<Bytes>,
+}
+
+impl Framed {
+    /// Hands it to the hubs of its lanes, in the framer's order.
+    pub fn publish(self, hubs: &[Hub]) {
+        for (hub, frame) in hubs.iter().zip(self.frames) {
+            hub.publish_to(self.topic, self.seq, frame);
+        }
+    }
 }
 
 /// Frames events.
@@ -75,11 +89,37 @@ pub struct Framer {
 }
 
 impl Framer {
-    fn frame(&self, seq: u64, intended: Moment, bodies: &mut Sha256) -> Result<Framed, String> {
+    fn frame(&self, seq: u64, intended: Moment, bodies: &mut Bodies) -> Result<Framed, String> {
         let body = self.payload.body(self.scenario.seed, seq);
-        bodies.update(&body);
+        let topic = self.scenario.addressing().topic_of(seq);
+        bodies.add(topic, &body);
         let frames = self.lanes.iter().map(|lane| lanes::frame(*lane, &self.scenario, seq, &body));
-        Ok(Framed { seq, intended, frames: frames.collect::<Result<_, _>>()? })
+        let frames = frames.collect::<Result<_, _>>()?;
+        let topic = topic.map(|topic| usize::try_from(topic).expect("the hub's topics are in memory"));
+        Ok(Framed { seq, intended, topic, frames })
+    }
+}
+
+/// Hashes of what is published: all of it, and what goes where its first event went.
+#[derive(Default)]
+struct Bodies {
+    all: Sha256,
+    addressed: Sha256,
+    topic: Option<u64>,
+}
+
+impl Bodies {
+    fn add(&mut self, topic: Option<u64>, body: &[u8]) {
+        self.all.update(body);
+        self.topic = self.topic.or(topic);
+        if topic.is_none() || topic == self.topic {
+            self.addressed.update(body);
+        }
+    }
+
+    fn ended(self, blocks_done: u64) -> Signal {
+        let hex = |hash: Sha256| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Signal::Ended { blocks_done, bodies_sha256: hex(self.all), addressed_sha256: hex(self.addressed) }
     }
 }
 
@@ -111,9 +151,9 @@ fn work(framer: &Framer, orders: &Receiver<Order>, mut emit: impl FnMut(Signal))
                 let ended = walk(framer, start, &schedule, pace, sleep_until, &mut emit);
                 ended.unwrap_or_else(Signal::Failed)
             }
-            Order::Step(seq) => {
-                framer.frame(seq, Moment::now(), &mut Sha256::new()).map_or_else(Signal::Failed, Signal::Step)
-            }
+            Order::Step(seq) => framer
+                .frame(seq, Moment::now(), &mut Bodies::default())
+                .map_or_else(Signal::Failed, Signal::Step),
             Order::Stop => continue,
         };
         emit(signal);
@@ -130,7 +170,7 @@ fn walk(
     mut sleep: impl FnMut(Moment),
     emit: &mut impl FnMut(Signal),
 ) -> Result<Signal, String> {
-    let mut bodies = Sha256::new();
+    let mut bodies = Bodies::default();
     let mut blocks_done = 0;
     let lead = u64::try_from(LEAD.as_nanos()).expect("a small constant");
     for block in schedule.blocks() {
@@ -150,8 +190,7 @@ fn walk(
         }
         blocks_done += 1;
     }
-    let bodies_sha256 = bodies.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Signal::Ended { blocks_done, bodies_sha256 })
+    Ok(bodies.ended(blocks_done))
 }
 
 fn frame_ahead(
@@ -159,7 +198,7 @@ fn frame_ahead(
     start: Moment,
     schedule: &Schedule,
     seqs: &mut impl Iterator<Item = u64>,
-    bodies: &mut Sha256,
+    bodies: &mut Bodies,
     waiting: &mut VecDeque<Framed>,
 ) -> Result<(), String> {
     let mut bytes = 0;
@@ -232,7 +271,10 @@ mod tests {
                 Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
             },
         );
-        let Ok(Signal::Ended { blocks_done, bodies_sha256 }) = ended else { panic!("{ended:?}") };
+        let Ok(Signal::Ended { blocks_done, bodies_sha256, addressed_sha256 }) = ended else {
+            panic!("{ended:?}")
+        };
+        assert_eq!(addressed_sha256, bodies_sha256, "everybody gets everything");
         (slept, seqs, (blocks_done, bodies_sha256))
     }
 

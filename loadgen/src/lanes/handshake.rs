@@ -43,19 +43,19 @@ impl Handshake {
     /// What the client sends first.
     #[must_use]
     pub fn request(&self, target: &Target) -> Vec<u8> {
-        let host = target.address;
+        let (host, client) = (target.address, target.client);
         match self.transport {
             Transport::Sse => format!(
-                "GET {SSE_PATH} HTTP/1.1\r\nhost: {host}\r\n\
+                "GET {SSE_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\n\
                  accept: text/event-stream\r\ncache-control: no-store\r\n\r\n"
             ),
             Transport::Ws => format!(
-                "GET {WS_PATH} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+                "GET {WS_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
                  sec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
                 self.key
             ),
-            Transport::Raw => String::new(),
             Transport::LongPoll | Transport::Poll => return poll::request(self.transport, host, b""),
+            Transport::Raw => return raw::name(client),
         }
         .into_bytes()
     }

@@ -52,6 +52,8 @@ pub struct Target {
     pub address: SocketAddr,
     /// The source address, where the ports of one do not suffice; `None` leaves it to the kernel.
     pub source: Option<IpAddr>,
+    /// The number it names itself by.
+    pub client: u64,
     /// Identity, envelope and socket options.
     pub scenario: Arc<Scenario>,
     /// Whom to trust, on a lane inside TLS.

@@ -1,7 +1,7 @@
 //! The raw lane's wire: a big-endian u32 length, then so many bytes of message.
 //!
-//! The yardstick: the least framing that keeps messages apart. The first frame is empty, the
-//! server's hello, so that "connected" means the same as on the lanes with a response head.
+//! The yardstick: the least framing that keeps messages apart. A client's first frame is its number, the
+//! server's is empty, a hello, so that "connected" means the same as on the lanes with a response head.
 
 use scenarios::{Envelope, Event, Identity};
 
@@ -47,6 +47,13 @@ impl Raw {
     pub fn counts(&self) -> Bytes {
         self.messages.counts()
     }
+}
+
+/// The frame by which a client names itself.
+#[must_use]
+pub fn name(client: u64) -> Vec<u8> {
+    let client = u32::try_from(client).expect("the scenario bounds its subscribers");
+    [4, client].map(u32::to_be_bytes).concat()
 }
 
 /// The first frame's message; `None` while it is incomplete.

@@ -5,7 +5,6 @@
 //! congestion control and buffer sizes are the system's, and bytes and ports stay hidden.
 
 use std::cell::OnceCell;
-use std::net::SocketAddr;
 
 use ::reqwest::{Client, StatusCode, header};
 use eventsource_stream::{EventStreamError, Eventsource as _};
@@ -37,7 +36,7 @@ impl Reqwest {
     /// No connection, or not status 200 with `text/event-stream`.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
         let request = client()?
-            .get(url(target.address))
+            .get(url(target))
             .header(header::ACCEPT, "text/event-stream")
             .header(header::CACHE_CONTROL, "no-store");
         let response = request.send().await.map_err(|err| failure(&err))?;
@@ -92,8 +91,8 @@ fn client() -> Result<Client, Failure> {
     })
 }
 
-fn url(address: SocketAddr) -> String {
-    format!("http://{address}{SSE_PATH}")
+fn url(target: &Target) -> String {
+    format!("http://{}{SSE_PATH}?client={}", target.address, target.client)
 }
 
 /// The cause that the system gave, if one did.

@@ -29,7 +29,7 @@ impl Tungstenite {
     /// No connection, or no valid handshake.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
         let socket = dial(target.address, target.source, &target.scenario).await?;
-        let url = format!("ws://{}{WS_PATH}", target.address);
+        let url = format!("ws://{}{WS_PATH}?client={}", target.address, target.client);
         let (stream, _) = tokio_tungstenite::client_async(url, socket).await.map_err(failure)?;
         Ok(Self { stream, identity: target.scenario.identity, envelope: target.scenario.envelope })
     }

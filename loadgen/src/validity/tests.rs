@@ -45,6 +45,7 @@ fn calm(lane: &str) -> Trial {
         server_pss_bytes: 0,
         client_pss_bytes: 0,
         published_sha256: "ab".into(),
+        addressed_sha256: "ab".into(),
         received_sha256: "ab".into(),
         failures: BTreeMap::new(),
     }
@@ -158,7 +159,8 @@ fn lags_are_judged_where_events_were_lost() {
 
 #[test]
 fn lanes_that_carry_other_bodies_cannot_be_compared() {
-    let other = Trial { published_sha256: "cd".into(), received_sha256: "cd".into(), ..calm("ws-h1") };
+    let [published_sha256, addressed_sha256, received_sha256] = ["cd", "cd", "cd"].map(str::to_owned);
+    let other = Trial { published_sha256, addressed_sha256, received_sha256, ..calm("ws-h1") };
     let told = told(vec![calm("sse-h1"), other]);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told.iter().all(|one| one.0 == Severity::Invalid && one.1.contains("bodies differ")));

@@ -75,6 +75,7 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
         lane,
         payload: scenario.payload.clone(),
         address: listener.local_addr().unwrap(),
+        first_client: 0,
         certificate: None,
         core: None,
         sample_every: 0,
@@ -107,6 +108,10 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
 
 /// The server's half of the handshake.
 fn greet(stream: &mut TcpStream, transport: Transport) {
+    if transport == Transport::Raw {
+        // Its name: what is left unread when the stream is dropped resets it.
+        stream.read_exact(&mut [0; 8]).unwrap();
+    }
     let mut request = String::new();
     while transport != Transport::Raw && !request.ends_with("\r\n\r\n") {
         let mut byte = [0];

@@ -54,7 +54,7 @@ pub fn of(run: &Run, lanes: &[Lane]) -> Slot {
         })),
         failures => failures(run),
         environment => environment(&run.environment),
-        sums => run.trials.iter().filter(|trial| trial.published_sha256 != trial.received_sha256).count(),
+        sums => run.trials.iter().filter(|trial| !trial.bodies_agree()).count(),
     }
 }
 

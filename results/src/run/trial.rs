@@ -46,9 +46,13 @@ pub struct Trial {
     pub server_pss_bytes: u64,
     /// Memory at the end of the measured blocks: PSS of the generator's processes.
     pub client_pss_bytes: u64,
-    /// SHA-256 over the bodies of all events, hex: as published, and as one subscriber received them.
+    /// SHA-256 over the bodies of all events as published, hex.
     pub published_sha256: String,
-    /// See `published_sha256`.
+    /// The same over the events that one subscriber is to get: the first that gets the first of them.
+    /// Empty in older files, whose events all went to everybody.
+    #[serde(default)]
+    pub addressed_sha256: String,
+    /// The same over what that subscriber received.
     pub received_sha256: String,
     /// Failures of connections by kind.
     pub failures: BTreeMap<String, u64>,
@@ -58,6 +62,13 @@ pub struct Trial {
 pub const STRESS: f64 = 0.60;
 
 impl Trial {
+    /// Whether a subscriber received the bodies that were published for it, byte for byte.
+    #[must_use]
+    pub fn bodies_agree(&self) -> bool {
+        let addressed = Some(&self.addressed_sha256).filter(|hash| !hash.is_empty());
+        *addressed.unwrap_or(&self.published_sha256) == self.received_sha256
+    }
+
     /// Share of a core that the server and the generator used while publishing.
     #[must_use]
     pub fn load(&self) -> [f64; 2] {

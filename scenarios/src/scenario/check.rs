@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Scenario;
+use crate::audience::Audience;
 use crate::binary::Binary;
 use crate::envelope::{Envelope, Identity};
 use crate::lane::{Lane, Transport};
@@ -42,6 +43,9 @@ impl Scenario {
         count("lag", self.lag, 1, 1 << 20)?;
         span("poll", self.poll, 20, 60_000)?;
         span("hold", self.hold, 100, 600_000)?;
+        if let Audience::Rooms(rooms) = self.audience {
+            count("audience = rooms", Count(rooms), 1, self.subscribers.0)?;
+        }
         self.memory.iter().try_for_each(|level| count("memory", *level, 1, 100_000))?;
         self.sweep.iter().try_for_each(|size| count("sweep", *size, 0, 1 << 20))?;
         self.share.values().try_for_each(|share| in_range("share", *share, 0.01, 1.0))?;
@@ -79,6 +83,12 @@ impl Scenario {
         if self.identity == Identity::None {
             return Err(format!(
                 "lane `{lane}` asks for the events after an id, and identity `none` gives them none; use `id` or `id+event`, or a lane that pushes, such as `sse-h1` or `ws-h1`"
+            ));
+        }
+        if self.audience != Audience::All {
+            return Err(format!(
+                "lane `{lane}` gives everybody the same events, and `audience` is `{}`; use a lane that pushes, such as `sse-h1` or `ws-h1`",
+                self.audience
             ));
         }
         if lane.transport == Transport::Poll && !self.sweep.is_empty() {

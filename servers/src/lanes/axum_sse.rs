@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use hyper::StatusCode;
+use hyper::{StatusCode, Uri};
 use scenarios::{Envelope, Identity, envelope};
 
 use crate::hub::Hub;
@@ -19,8 +19,8 @@ pub fn routes(hub: Hub, identity: Identity) -> Router {
     Router::new().route("/sse", get(subscribe)).with_state((hub, identity))
 }
 
-async fn subscribe(State((hub, identity)): State<(Hub, Identity)>) -> Response {
-    let Some(subscription) = hub.subscribe() else {
+async fn subscribe(State((hub, identity)): State<(Hub, Identity)>, uri: Uri) -> Response {
+    let Some(subscription) = hub.subscribe_as(super::client(&uri)) else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let events = subscription.into_stream();

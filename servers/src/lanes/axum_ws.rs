@@ -27,7 +27,7 @@ async fn subscribe(
     if !http::origin_allowed(request.headers(), &[]) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    match hub.subscribe() {
+    match hub.subscribe_as(super::client(request.uri())) {
         Some(subscription) => upgrade.on_upgrade(move |socket| serve(socket, subscription, is_binary)),
         None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }

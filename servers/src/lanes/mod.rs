@@ -15,6 +15,7 @@ use std::num::TryFromIntError;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use hyper::Uri;
 use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, binary, envelope};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -69,7 +70,7 @@ impl Service {
             Self::Router(router, limits) => {
                 drop(tokio::spawn(http::serve_router(stream, meter, router.clone(), *limits)));
             }
-            Self::Raw(hub) => drop(tokio::spawn(raw::serve(stream, meter, hub.subscribe()))),
+            Self::Raw(hub) => drop(tokio::spawn(raw::serve(stream, meter, hub.clone()))),
         }
     }
 }
@@ -79,8 +80,15 @@ impl Service {
 /// # Errors
 /// The scenario's `lag` does not fit this machine.
 pub fn hub(lane: Lane, scenario: &Scenario) -> Result<Hub, TryFromIntError> {
-    let lag = usize::try_from(scenario.lag.0)?;
-    Ok(if lane.transport.polls() { Hub::keeping(lag) } else { Hub::new(lag) })
+    let hub = Hub::of(scenario)?;
+    Ok(if lane.transport.polls() { hub.keeping() } else { hub })
+}
+
+/// The number that a client names itself by in its request, `?client=I`; 0 for one that does not.
+#[must_use]
+pub fn client(uri: &Uri) -> u64 {
+    let mut fields = uri.query().unwrap_or_default().split('&');
+    fields.find_map(|field| field.strip_prefix("client=")?.parse().ok()).unwrap_or(0)
 }
 
 /// Frames event `seq` as the lane's hub carries it.

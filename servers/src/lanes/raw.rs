@@ -1,18 +1,20 @@
 //! The yardstick: length-prefixed frames over bare TCP, the least a server can do.
 //!
-//! A frame is `u32` big-endian length and message. The server subscribes a connection as it
-//! accepts it, and says so with an empty frame; it expects nothing from the client.
+//! A frame is `u32` big-endian length and message. A client names itself with a frame that
+//! holds its number, a `u32`; the server says with an empty frame that it is subscribed. Where all get the same, the server waits
+//! for no name, and expects nothing from the client.
 
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::ready;
+use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::hub::Subscription;
+use crate::hub::Hub;
 use crate::wire::Meter;
 
 /// What a read takes at most; the buffer lives on the stack of the read.
@@ -20,6 +22,9 @@ pub const READ_BUFFER_BYTES: usize = 1024;
 
 /// A client that sends more than this is closed: there is nothing to say on this lane.
 pub const TALK_BYTES: usize = 4096;
+
+/// How long a client may take to name itself.
+const NAME_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The frame that says "subscribed".
 pub const HELLO: [u8; 4] = [0; 4];
@@ -33,13 +38,11 @@ pub fn frame(message: &[u8]) -> Bytes {
     out.freeze()
 }
 
-/// Serves a connection until either side ends; no subscription says that the server is ending.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    meter: Arc<Meter>,
-    subscription: Option<Subscription>,
-) {
-    let Some(mut subscription) = subscription else { return };
+/// Serves a connection until either side ends.
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, meter: Arc<Meter>, hub: Hub) {
+    let client = if hub.topics() == 1 { Ok(0) } else { name(&mut stream).await };
+    let Ok(client) = client else { return meter.refuse("raw client without a name") };
+    let Some(mut subscription) = hub.subscribe_as(client) else { return };
     if write(&mut stream, &HELLO).await.is_err() {
         return;
     }
@@ -64,6 +67,13 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     }
     // An error says that the client left first.
     let _ = stream.shutdown().await;
+}
+
+/// The number that a client names itself by.
+async fn name<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<u64> {
+    let frame = tokio::time::timeout(NAME_PATIENCE, stream.read_u64()).await??;
+    let (length, number) = (frame >> 32, frame & u64::from(u32::MAX));
+    if length == 4 { Ok(number) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 /// Writes a whole frame, to the socket: a TLS stream may hold back what the socket did not take.
