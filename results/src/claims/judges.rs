@@ -3,12 +3,13 @@
 //!
 //! A judge states expectations and words; whether numbers meet them is decided in `evidence`.
 
-use scenarios::Identity;
+use scenarios::{Identity, Lane};
 use serde::Serialize;
 
 use super::evidence::{Answer, Evidence, Pair, Part, sides, weigh};
 use super::{Claim, Finding, Verdict};
 use crate::stats::{Judgement, MARGIN};
+use crate::summary::lanes;
 use crate::sweep::{pairs, ratios, settled, stream};
 use crate::value::{number, ratio};
 
@@ -141,6 +142,45 @@ pub fn built_in(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
 fn word(value: &impl Serialize) -> String {
     let written = serde_json::to_value(value).ok();
     written.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Claim 6: what SSE carries as base64 weighs, costs and takes more.
+pub fn bytes_as_text(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let Some(pair) = &evidence.tuned else { return no_lanes() };
+    if !pair.run.scenario.payload.is_binary() {
+        return (Verdict::NotMeasured, "The bodies of this run are text.".to_owned());
+    }
+    let parts = pair.parts(claim.metrics, Judgement::Worse);
+    let verdict = weigh(&parts, || sides(&parts));
+    let framing = pair.part("event framing", Judgement::Worse).said;
+    let compression = compression(pair);
+    (verdict, format!("{}. Base64 makes four bytes of three: {framing}. {compression}", pair.found(&parts)))
+}
+
+/// What lanes that compress save on the wire and cost in CPU, against the same lane without.
+fn compression(pair: &Pair<'_>) -> String {
+    let coded = lanes(pair.run).into_iter().filter(|lane| {
+        let name = lane.to_string();
+        name.contains("+gzip") || name.contains("+deflate")
+    });
+    let against = |lane: Lane| {
+        let plain = if lane.transport == pair.sse.transport { pair.sse } else { pair.ws };
+        let times = |name| Some(pair.level(name, lane)? / pair.level(name, plain)?);
+        let [wire, server, client] = ["wire bytes down", "server CPU", "client CPU"].map(times);
+        let said =
+            |times: Option<f64>| times.map_or("unknown".to_owned(), |times| format!("{}x", ratio(times)));
+        format!(
+            "{lane} has {} the bytes on the wire of {plain}, {} the CPU of its server, {} that of its client",
+            said(wire),
+            said(server),
+            said(client)
+        )
+    };
+    let said: Vec<String> = coded.map(against).collect();
+    if said.is_empty() {
+        return "What compression changes was not measured in this run.".to_owned();
+    }
+    format!("With compression (medians): {}.", said.join("; "))
 }
 
 /// Claim 10: an SSE server needs less of everything, on the tuned stack and on the stock one. One of

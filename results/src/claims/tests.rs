@@ -6,7 +6,7 @@ use crate::charts;
 use crate::run::{KernelCounts, Severity, Trial, Warning};
 use crate::sample::{self, exchange, exchanged};
 use crate::summary::judged_further;
-use scenarios::{Envelope, Identity};
+use scenarios::{Envelope, Identity, Payload};
 
 const TUNED: [&str; 2] = ["sse-h1", "ws-h1"];
 const STOCK: [&str; 2] = ["sse-h1%axum", "ws-h1%axum"];
@@ -80,14 +80,29 @@ fn heavy_envelope() -> Run {
     run
 }
 
+/// The sample's SSE is the heavier and slower one; its client decodes base64 on top.
+fn of_bytes() -> Run {
+    let mut run = tuned(5);
+    run.scenario.payload = Payload::Video(10_000);
+    let blocks = trials(&mut run, "sse-h1").flat_map(|trial| &mut trial.blocks);
+    blocks.for_each(|block| block.client_cpu_ns += block.client_cpu_ns / 3);
+    run
+}
+
 /// The sample's stock SSE server is the leaner one already.
 fn lean_sse() -> Run {
     exchanged(all_stacks(), TUNED[0], TUNED[1])
 }
 
 /// A run that supports the claim, and is refuted by its inverse.
-const FLIPS: [(u8, fn() -> Run); 5] =
-    [(2, quick_to_open), (3, || tuned(5)), (4, headers_on_every_push), (7, heavy_envelope), (10, lean_sse)];
+const FLIPS: [(u8, fn() -> Run); 6] = [
+    (2, quick_to_open),
+    (3, || tuned(5)),
+    (4, headers_on_every_push),
+    (6, of_bytes),
+    (7, heavy_envelope),
+    (10, lean_sse),
+];
 
 #[test]
 fn the_verdict_on_every_claim_that_can_be_judged_flips_with_the_data() {
@@ -179,6 +194,15 @@ fn a_wide_interval_is_inconclusive() {
     exchange(some.map(|trial| &mut trial.lane), TUNED[0], TUNED[1]);
     let said = Said::of(&run);
     assert!(said.word(3) == "inconclusive" && said.reason(3).contains("unclear"), "{}", said.reason(3));
+}
+
+/// Bodies of text say nothing about bytes, and a run without compressed lanes nothing about compression.
+#[test]
+fn what_bytes_cost_is_said_by_runs_of_bytes() {
+    assert_eq!(Said::of(&tuned(5)).word(6), "not measured");
+    let reason = Said::of(&of_bytes()).reason(6);
+    assert!(reason.contains("event framing 29 against 10 B/event"), "{reason}");
+    assert!(reason.ends_with("What compression changes was not measured in this run."), "{reason}");
 }
 
 #[test]
