@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
-use results::run::{Sockets, Trial};
+use results::run::{KernelCounts, Opening, Sockets, Trial};
 use scenarios::{Block, Lane, Moment, Plan, Repetition, Scenario, Schedule};
 use servers::contract::Totals;
 
@@ -53,12 +53,12 @@ pub fn run(
 ) -> Result<Repeated> {
     let repetition = &plan.repetitions[index];
     let mut lanes = start(plan, repetition, cores)?;
-    if !connect(plan, repetition, &mut lanes, progress, stop)? {
+    let Some(openings) = connect(plan, repetition, &mut lanes, progress, stop)? else {
         return Ok(Repeated::default());
-    }
+    };
     let mut before = Vec::new();
-    for lane in &mut lanes {
-        before.push((lane.joined()?, lane.kernel()?));
+    for (lane, opening) in lanes.iter_mut().zip(openings) {
+        before.push((lane.joined()?, lane.kernel()?, opening));
     }
     progress.say("warming up");
     let warmed = warmup::run(plan, &mut lanes, stop)?;
@@ -83,34 +83,48 @@ fn start(plan: &Plan, repetition: &Repetition, cores: Cores) -> Result<Vec<LaneP
     Ok(started.into_iter().map(|(_, processes)| processes).collect())
 }
 
-/// Connects all subscribers, lanes in turn; each is greeted with event 0. False when interrupted.
+/// Connects all subscribers, lanes in turn; each is greeted with event 0. What it cost each lane;
+/// `None` when interrupted.
 fn connect(
     plan: &Plan,
     repetition: &Repetition,
     lanes: &mut [LaneProcesses],
     progress: &Progress,
     stop: &AtomicBool,
-) -> Result<bool> {
+) -> Result<Option<Vec<Opening>>> {
     lanes.iter_mut().try_for_each(|lane| lane.step(0))?;
+    let mut openings = vec![Opening::default(); lanes.len()];
     while lanes.iter().any(|lane| lane.to_connect() > 0) {
         for &lane in &repetition.order {
             let count = TURN.min(lanes[lane].to_connect());
             if count > 0 {
-                let open = lanes[lane].connect(count)?;
+                let open = turn(&mut lanes[lane], count, &mut openings[lane])?;
                 progress.say(&format!(
                     "{}: {open} of {} connected",
                     lanes[lane].lane, plan.scenario.subscribers.0
                 ));
             }
             if stop.load(Ordering::Relaxed) {
-                return Ok(false);
+                return Ok(None);
             }
         }
     }
-    Ok(true)
+    Ok(Some(openings))
 }
 
-type Before = Vec<(Joined, results::run::KernelCounts)>;
+/// One turn of a lane's connecting, added to what it has cost so far; the number now open.
+fn turn(lane: &mut LaneProcesses, count: usize, opening: &mut Opening) -> Result<usize> {
+    let (before, began) = (lane.usage()?, Moment::now());
+    let open = lane.connect(count)?;
+    let (after, ended) = (lane.usage()?, Moment::now());
+    opening.connections += count as u64;
+    opening.span_ns += ended.nanos_since(began);
+    opening.server_cpu_ns += after.0.since(before.0).cpu_ns;
+    opening.client_cpu_ns += after.1.since(before.1).cpu_ns;
+    Ok(open)
+}
+
+type Before = Vec<(Joined, KernelCounts, Opening)>;
 
 /// Publishes the measured blocks and collects one trial a lane.
 fn measure(
@@ -141,7 +155,8 @@ fn measure(
     })?;
     let complete = costs.len() == blocks.len();
     let (mut trials, mut sockets) = (Vec::new(), BTreeMap::new());
-    for (number, ((joined, connected), (totals, kernel))) in before.into_iter().zip(idle).enumerate() {
+    for (number, ((joined, connected, opening), (totals, kernel))) in before.into_iter().zip(idle).enumerate()
+    {
         let lane = &mut lanes[number];
         let schedule = &schedules[number];
         let own = blocks.iter().zip(&costs).filter(|(block, _)| block.lane == number);
@@ -161,6 +176,7 @@ fn measure(
             start,
             schedule,
             joined,
+            opening,
             measured,
             costs,
             totals: [totals, after],

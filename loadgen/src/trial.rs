@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use results::LatencyHistogram;
-use results::run::{BlockResult, Bytes, KernelCounts, Ledger, Stages, Trial};
+use results::run::{BlockResult, Bytes, KernelCounts, Ledger, Opening, Stages, Trial};
 use scenarios::{Moment, Schedule};
 use servers::contract::Totals;
 
@@ -25,6 +25,8 @@ pub struct Facts<'a> {
     pub schedule: &'a Schedule,
     /// What connecting cost.
     pub joined: Joined,
+    /// What opening the connections cost.
+    pub opening: Opening,
     /// What was published and received.
     pub measured: Measured,
     /// Cost of the closed blocks, in order.
@@ -73,6 +75,7 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         addressed_sha256: first.addressed_sha256.clone(),
         received_sha256: received.unwrap_or_default(),
         failures: failures(measured),
+        opening: Some(facts.opening),
         connect: facts.joined.connect.clone(),
         first_event: facts.joined.first_event.clone(),
         server_pss_bytes: facts.pss_bytes.0,

@@ -9,6 +9,7 @@ mod cpu;
 mod figure;
 mod joining;
 mod memory;
+mod opening;
 mod over_time;
 mod palette;
 mod pen;
@@ -37,6 +38,7 @@ pub static ALL: &[Chart] = &[
     Chart { name: "memory", draw: memory::draw },
     Chart { name: "bytes", draw: bytes::draw },
     Chart { name: "break-even", draw: break_even::draw },
+    Chart { name: "opening", draw: opening::draw },
     Chart { name: "joining", draw: joining::draw },
     Chart { name: "stages", draw: stages::draw },
 ];

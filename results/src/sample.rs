@@ -117,6 +117,7 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
         publish_lag: spread(draw, 35_000.0, 0.5, events),
         connect: spread(draw, millis * 3.1e6, 0.5, SUBSCRIBERS),
         first_event: spread(draw, millis * 3.4e6, 0.5, SUBSCRIBERS),
+        opening: Some(opening(lane, repetition, handshake)),
         stages: stages(draw, millis * level, events),
         blocks,
         bytes,
@@ -161,6 +162,14 @@ fn block(round: u64, start_ns: u64, held: &LatencyHistogram, cpu_us: [f64; 2]) -
         cpu_pressure_ns: 0,
         slices: vec![slice],
     }
+}
+
+/// Draws of its own, so that a further field leaves the others as they were.
+fn opening(lane: Lane, repetition: u64, handshake: [u64; 2]) -> Opening {
+    let mut draw = SplitMix::new(repetition, lane.to_string().len() as u64);
+    let mut cpu_ns = |bytes: u64| (bytes as f64 * 400.0 * wobble(&mut draw, 0.02)) as u64 * SUBSCRIBERS;
+    let (server_cpu_ns, client_cpu_ns) = (cpu_ns(handshake[0]), cpu_ns(handshake[1]));
+    Opening { connections: SUBSCRIBERS, span_ns: SUBSCRIBERS * 90_000, server_cpu_ns, client_cpu_ns }
 }
 
 fn stages(draw: &mut SplitMix, millis: f64, events: u64) -> Stages {

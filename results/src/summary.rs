@@ -189,12 +189,14 @@ fn settle(run: &Run, lane: Lane, reference: Lane, column: &mut [Entry]) {
 
 /// What charts and claims judge beside the headline metrics: one family, whoever asks, so that they
 /// cannot contradict each other.
-const FURTHER: [&str; 7] = [
+const FURTHER: [&str; 9] = [
     "connect p50",
     "connect p99",
     "first event p50",
     "handshake down",
     "handshake up",
+    "connect server CPU",
+    "connect client CPU",
     "event framing",
     "transport framing",
 ];

@@ -178,6 +178,17 @@ impl Lane {
             .join("; ")
     }
 
+    /// Round trips from the first packet until the stream is open, as the protocols demand: TCP's
+    /// handshake (RFC 9293, 3.5), that of TLS 1.3 (RFC 8446, 2), and a request with its answer: response
+    /// head, upgrade or hello.
+    #[must_use]
+    pub fn round_trips(self) -> u8 {
+        let request = match self.transport {
+            Transport::Sse | Transport::Ws | Transport::Raw | Transport::LongPoll | Transport::Poll => 1,
+        };
+        1 + u8::from(self.tls) + request
+    }
+
     /// The lane with this transport and carrier on the project's own server and client, without any
     /// option.
     #[must_use]

@@ -36,6 +36,7 @@ fn calm(lane: &str) -> Trial {
         publish_lag: samples(1_000, MS / 10),
         connect: LatencyHistogram::default(),
         first_event: LatencyHistogram::default(),
+        opening: None,
         stages: Stages { pickup: samples(1_000, MS / 10), ..Stages::default() },
         blocks: vec![block],
         bytes: Bytes { payload: 7, event_framing: 2, transport_framing: 1, ..Bytes::default() },

@@ -45,12 +45,21 @@ pub struct Evidence<'a> {
     pub tuned: Option<Pair<'a>>,
     /// The framework's stock servers.
     pub stock: Option<Pair<'a>>,
+    /// The tuned ones on other carriers, which open their streams otherwise.
+    pub opened_otherwise: Vec<Pair<'a>>,
 }
+
+/// What may stand behind `sse` and `ws` beside HTTP/1.1 without TLS.
+const CARRIERS: [&str; 3] = ["-h1+tls", "-h2", "-h2+tls"];
 
 impl<'a> Evidence<'a> {
     pub fn new(run: &'a Run) -> Self {
         Self {
             tuned: Pair::new(run, "sse-h1", "ws-h1", judged_further),
+            opened_otherwise: CARRIERS
+                .iter()
+                .filter_map(|on| Pair::new(run, &format!("sse{on}"), &format!("ws{on}"), judged_further))
+                .collect(),
             stock: Pair::new(run, "sse-h1%axum", "ws-h1%axum", judged),
         }
     }

@@ -28,7 +28,7 @@ fn no_lanes() -> Finding {
     (Verdict::NotMeasured, "This run did not measure both sse-h1 and ws-h1.".to_owned())
 }
 
-/// Claim 2: opening is cheaper for SSE in every respect.
+/// Claim 2: opening is cheaper for SSE in every respect; other carriers are told beside it.
 pub fn opening(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
     let Some(pair) = &evidence.tuned else { return no_lanes() };
     let parts = pair.parts(claim.metrics, Judgement::Better);
@@ -36,7 +36,13 @@ pub fn opening(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
     let used_up = used_up(pair).map_or(String::new(), |events| {
         format!(" After {events} the larger events of SSE have used up the bytes it saves by opening.")
     });
-    (verdict, format!("{}.{used_up}", pair.found(&parts)))
+    let trips = |pair: &Pair<'_>| format!("{} and {}", pair.sse.round_trips(), pair.ws.round_trips());
+    let mut said = format!("{}.{used_up} Round trips by protocol: {}.", pair.found(&parts), trips(pair));
+    for pair in &evidence.opened_otherwise {
+        let parts = pair.parts(claim.metrics, Judgement::Better);
+        said += &format!(" {}; round trips {}.", pair.found(&parts), trips(pair));
+    }
+    (verdict, said)
 }
 
 /// After how many events the stream bytes of SSE, which opened with fewer, exceed WebSocket's.

@@ -17,10 +17,18 @@ pub static ALL: &[Claim] = &[
     Claim {
         number: 2,
         said: "WebSocket needs an upgrade handshake; SSE is plain HTTP.",
-        proposition: "Opening a WebSocket costs more than opening an SSE stream, in bytes and in time.",
-        experiment: "any scenario on sse-h1 and ws-h1",
-        metrics: &["handshake down", "handshake up", "connect p50", "connect p99"],
-        charts: &["joining"],
+        proposition: "Opening a WebSocket costs more than opening an SSE stream, in bytes, in time and in CPU of \
+                      either side.",
+        experiment: "connect on sse-h1 and ws-h1, and inside TLS on sse-h1+tls and ws-h1+tls",
+        metrics: &[
+            "handshake down",
+            "handshake up",
+            "connect p50",
+            "connect p99",
+            "connect server CPU",
+            "connect client CPU",
+        ],
+        charts: &["opening", "joining"],
         limits: "Clients of this project send few headers; a browser adds its own to either. Over loopback a \
                  round trip costs almost nothing, so the time is that of both ends while all subscribers arrive.",
         judge: opening,

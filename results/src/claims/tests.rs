@@ -144,7 +144,7 @@ fn questions_that_disagree_make_it_depend_and_say_on_what() {
     let said = Said::of(&all_stacks());
     assert_eq!([2, 4, 10].map(|number| said.word(number)), ["depends"; 3]);
     assert!(said.reason(2).starts_with(
-        "It depends on what counts: for it speak handshake down, handshake up; against it connect p50, connect p99."
+        "It depends on what counts: for it speak handshake down, handshake up, connect server CPU, connect client CPU; against it connect p50, connect p99."
     ));
     let on = said.reason(4);
     assert!(on.contains("headers are not repeated") && on.contains("between 400 B and 1,000 B"));

@@ -5,7 +5,7 @@
 use scenarios::Lane;
 
 use crate::latency::LatencyHistogram;
-use crate::run::{BlockResult, Bytes, KernelCounts, MemoryPoint, Run, Trial};
+use crate::run::{BlockResult, Bytes, KernelCounts, MemoryPoint, Opening, Run, Trial};
 use crate::stats::slope;
 
 /// IPv4 and TCP header with timestamps, bytes a segment (METHOD M9).
@@ -210,6 +210,29 @@ pub fn handshake_down(_: &Run, trial: &Trial) -> Option<f64> {
 
 pub fn handshake_up(_: &Run, trial: &Trial) -> Option<f64> {
     per(trial.bytes.handshake_up, trial.bytes.connections)
+}
+
+/// What opening cost, over the connections opened.
+fn opening(trial: &Trial, field: fn(&Opening) -> u64, per_unit: f64) -> Option<f64> {
+    let opening = trial.opening.as_ref()?;
+    per(field(opening), opening.connections).map(|value| value / per_unit)
+}
+
+pub fn opening_server_cpu(_: &Run, trial: &Trial) -> Option<f64> {
+    opening(trial, |opening| opening.server_cpu_ns, 1e3)
+}
+
+pub fn opening_client_cpu(_: &Run, trial: &Trial) -> Option<f64> {
+    opening(trial, |opening| opening.client_cpu_ns, 1e3)
+}
+
+pub fn opening_rate(_: &Run, trial: &Trial) -> Option<f64> {
+    let opening = trial.opening.as_ref()?;
+    per(opening.connections, opening.span_ns).map(|rate| rate * 1e9)
+}
+
+pub fn round_trips(_: &Run, trial: &Trial) -> Option<f64> {
+    Some(f64::from(trial.lane.round_trips()))
 }
 
 pub fn server_writes(_: &Run, trial: &Trial) -> Option<f64> {

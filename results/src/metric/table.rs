@@ -10,6 +10,8 @@ const PICKUP: &str = "Kernel receive stamp to read: the generator's own lag, no 
 const JITTER: &str = "Change of latency from one event to the next on the same subscriber.";
 const CONNECT: &str = "Start of connecting to the end of the handshake, while all subscribers arrive.";
 const FIRST: &str = "Start of connecting to the first event, which is sent on joining.";
+const OPENING: &str = "User and system time of the processes while the lane's connections opened, over connections: from \
+                       the first packet to the greeting event.";
 const CPU: &str = "User and system time of the processes over deliveries. On loopback the receiver's TCP input \
                    runs inside the sender's send.";
 const KERNEL: &str = "Of this CPU the part in system calls and the network stack; the rest is the program's.";
@@ -111,6 +113,23 @@ pub static ALL: &[Metric] = &[
         .rank(Rank::Detail),
     trial("handshake down", "B/conn", x::handshake_down, "Received before the stream was open.").exact(),
     trial("handshake up", "B/conn", x::handshake_up, "Sent before the stream was open.").exact(),
+    trial("connect server CPU", "us/conn", x::opening_server_cpu, OPENING),
+    trial("connect client CPU", "us/conn", x::opening_client_cpu, OPENING),
+    trial(
+        "connects/s",
+        "1/s",
+        x::opening_rate,
+        "Connections opened over the time of the lane's turns: both ends on one machine, not a limit.",
+    )
+    .rank(Rank::Detail)
+    .higher(),
+    trial(
+        "round trips",
+        "/conn",
+        x::round_trips,
+        "Until the stream is open, as the protocols demand: TCP 1, TLS 1.3 1, request or upgrade 1. Stated, not timed.",
+    )
+    .exact(),
     trial("server writes", "/delivery", x::server_writes, "System calls that wrote, over deliveries.")
         .rank(Rank::Detail),
 ];

@@ -61,7 +61,7 @@ fn claims_are_judged_in_words_and_linked_to_the_charts() {
     let page = page_of(&sample::run());
     let links: Vec<&str> =
         page.split("href=\"#").skip(1).filter_map(|rest| Some(rest.split_once('"')?.0)).collect();
-    assert_eq!(links, ["joining", "latency-percentiles", "bytes", "break-even", "bytes"]);
+    assert_eq!(links, ["opening", "joining", "latency-percentiles", "bytes", "break-even", "bytes"]);
     links.iter().for_each(|name| assert!(page.contains(&format!("<figure id=\"{name}\"")), "{name}"));
     let judged = page.find("<strong class=\"supported\">SUPPORTED</strong>").unwrap();
     assert!(judged < page.find("Not measured in this run (12)").unwrap());

@@ -30,6 +30,9 @@ pub struct Trial {
     pub connect: LatencyHistogram,
     /// Start of connecting to the first event (the latest one, sent on joining), ns.
     pub first_event: LatencyHistogram,
+    /// What opening all connections cost either side; older files lack it.
+    #[serde(default)]
+    pub opening: Option<Opening>,
     /// Where the time goes, on the sampled connections.
     pub stages: Stages,
     /// The measured blocks in time order.
@@ -56,6 +59,20 @@ pub struct Trial {
     pub received_sha256: String,
     /// Failures of connections by kind.
     pub failures: BTreeMap<String, u64>,
+}
+
+/// What opening the connections of a lane cost, from the first packet to the greeting event. Lanes open
+/// them in turns, one lane at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Opening {
+    /// Connections opened.
+    pub connections: u64,
+    /// Time of the lane's turns, ns.
+    pub span_ns: u64,
+    /// CPU of the server's processes in that time, ns.
+    pub server_cpu_ns: u64,
+    /// CPU of the generator's processes in that time, ns.
+    pub client_cpu_ns: u64,
 }
 
 /// Share of a core above which a side is under stress: no equivalence is claimed (METHOD M20).
