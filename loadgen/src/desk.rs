@@ -96,6 +96,11 @@ impl Desk {
         self.open += 1;
     }
 
+    /// A subscriber that is open waits for no greeting: its lane holds it back.
+    pub fn needs_no_greeting(&mut self, index: usize) {
+        self.no_longer_waits(index);
+    }
+
     /// A subscriber takes receive stamps.
     pub fn sampled(&mut self, index: usize, port: u16) {
         self.seats[index].port = Some(port);

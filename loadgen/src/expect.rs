@@ -3,7 +3,7 @@
 //! Computed before time zero, so that judging an arrival is one look-up and one comparison of
 //! bytes, without formatting or allocation on the measured path.
 
-use scenarios::{Addressing, Identity, Moment, Payload, Scenario, Schedule};
+use scenarios::{Addressing, Identity, Lane, Moment, Payload, Scenario, Schedule};
 
 /// One second of the time line, in nanoseconds.
 pub const SLICE_NS: u64 = 1_000_000_000;
@@ -29,6 +29,8 @@ pub struct Slot {
 #[derive(Clone, Debug)]
 pub struct Expected {
     first_seq: u64,
+    /// Whether events of earlier phases may still come: the lane holds them back.
+    late: bool,
     slots: Vec<Slot>,
     addressing: Addressing,
     /// The sequence numbers of each topic, in order; empty where all hear all.
@@ -69,7 +71,7 @@ impl Expected {
     fn nothing(first_seq: u64, addressing: Addressing) -> Self {
         let topics = if addressing.topics() == 1 { 0 } else { addressing.topics() };
         let topics = vec![Vec::new(); usize::try_from(topics).expect("a number of subscribers")];
-        Self { first_seq, addressing, topics, slots: Vec::new(), slices: Vec::new() }
+        Self { first_seq, late: false, addressing, topics, slots: Vec::new(), slices: Vec::new() }
     }
 
     /// Notes to whom the next event goes: its topic, and its place among the events there.
@@ -129,6 +131,19 @@ impl Expected {
         Some(self.first_seq + index as u64)
     }
 
+    /// The same on a lane that may still deliver events of earlier phases.
+    #[must_use]
+    pub fn on(self, lane: Lane) -> Self {
+        Self { late: lane.holds_back(), ..self }
+    }
+
+    /// Whether an event that is not scheduled may be one that an earlier phase left in a buffer: it is no
+    /// part of this one.
+    #[must_use]
+    pub fn is_earlier(&self, seq: Option<u64>) -> bool {
+        self.late && seq.is_none_or(|seq| seq < self.first_seq)
+    }
+
     /// The first sequence number.
     #[must_use]
     pub const fn first_seq(&self) -> u64 {
@@ -172,6 +187,12 @@ mod tests {
             [(0, 5, SLICE_NS), (0, 1_000_000_005, SLICE_NS), (0, 2_000_000_005, 500_000_000)]
         );
         assert!(expected.slot(6).is_none() && expected.slot(12).is_none());
+        let earlier = |lane: &str| {
+            let expected = expected.clone().on(lane.parse().unwrap());
+            [None, Some(6), Some(12)].map(|seq| expected.is_earlier(seq))
+        };
+        assert_eq!(earlier("sse-h1+gzip"), [false; 3]);
+        assert_eq!(earlier("sse-h1+gzip-buffered"), [true, true, false]);
         assert_eq!(
             [7, 9, 99].map(|likely| expected.seq_of(&Payload::Ticker.body(scenario.seed, 9), likely)),
             [Some(9); 3]

@@ -163,7 +163,7 @@ impl Fleet {
 
     async fn arm(&self, start: Moment, schedule: &Schedule) -> FleetReply {
         let scenario = &self.order.scenario;
-        let expected = Expected::new(scenario, &self.order.payload, start, schedule);
+        let expected = Expected::new(scenario, &self.order.payload, start, schedule).on(self.order.lane);
         desk::at(|desk| desk.arm(expected, name_on_wire(scenario), self.order.first_client));
         if self.order.lane.transport == Transport::Poll {
             self.crowd.arm(polling(scenario, start, schedule)).await;
@@ -198,6 +198,9 @@ async fn subscribe(
     };
     let sockets = if index == 0 { subscriber.sockets().ok().flatten() } else { None };
     desk::at(|desk| desk.opened(index, subscriber.counts(), sockets));
+    if target.lane.holds_back() {
+        desk::at(|desk| desk.needs_no_greeting(index));
+    }
     drop((turn, target));
     if sample
         && subscriber.sample().is_ok_and(|on| on)

@@ -8,7 +8,7 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use results::run::{Environment, Severity, Warning};
-use scenarios::{ClientStack, Lane, Plan, ServerStack, Transport};
+use scenarios::{ClientStack, Coding, Lane, Plan, ServerStack, Transport};
 
 use crate::lane::{CONNECTIONS_PER_WORKER, Cores};
 
@@ -91,12 +91,14 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
 }
 
 /// Memory one connection of a lane may need: stock WebSocket ends hold a read buffer of 128 KiB, the
-/// ends of TLS their keys and a record each.
+/// ends of TLS their keys and a record each, those of compression a window, and the tables to find
+/// what it holds.
 fn bytes_per_connection(lane: Lane) -> u64 {
     let more = [
         (lane.transport == Transport::Ws && lane.server == ServerStack::Axum, 136 * 1024),
         (lane.client == ClientStack::Tungstenite, 136 * 1024),
         (lane.tls, 48 * 1024),
+        (lane.coding != Coding::Plain, 384 * 1024),
     ];
     BYTES_PER_CONNECTION + more.map(|(held, bytes)| if held { bytes } else { 0 }).iter().sum::<u64>()
 }

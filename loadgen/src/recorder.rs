@@ -90,7 +90,7 @@ impl Recorder {
         let addressed = |slot: &&Slot| slot.topic.is_none_or(|topic| topic == account.topic);
         let slot = seq.and_then(|seq| Some((seq, self.expected.slot(seq).filter(addressed)?)));
         let Some((seq, slot)) = slot else {
-            self.counts.unexpected += 1;
+            self.counts.unexpected += u64::from(!self.expected.is_earlier(seq));
             return None;
         };
         match account.ledger.arrive(slot.place) {

@@ -65,7 +65,8 @@ fn phases(
     let stopped = || stop.load(Ordering::Relaxed);
     save(run, folder)?;
     for &lane in plan.lanes() {
-        if !plan.scenario.sweep.is_empty() && !stopped() {
+        // In lock-step a lane that holds events back would wait for ever.
+        if !plan.scenario.sweep.is_empty() && !lane.holds_back() && !stopped() {
             progress.say(&format!("bytes of {lane} at {} sizes", plan.scenario.sweep.len()));
             run.sweep.extend(sweep::run(lane, &plan.scenario, cores)?);
         }

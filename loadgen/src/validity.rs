@@ -43,11 +43,13 @@ fn load(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
     let blocks = || trials.iter().flat_map(|trial| &trial.blocks);
     let undrained = blocks().filter(|block| block.undrained).count();
     let hides_lag = lane.client != ClientStack::Lean && !trials.is_empty();
+    let held_back = lane.holds_back() && !trials.is_empty();
     let rules = [
+        (held_back, Severity::Note, "this lane shows a fault: compressed without flushes, events leave only when the compressor's buffer is full; what had not left 2 s after the last block counts as lost".to_owned()),
         (client > SATURATED, Severity::Invalid, format!("the generator is saturated: it {}; lower `rate` or `subscribers`", percent(client))),
         (client > STRESS, Severity::Doubt, format!("stress: the generator {} (above 60 %), no equivalence is claimed", percent(client))),
         (server > STRESS, Severity::Doubt, format!("stress: the server {} (above 60 %), no equivalence is claimed", percent(server))),
-        (undrained > 0, Severity::Doubt, format!("{undrained} of {} blocks had not drained when their gap ended, their CPU is left out; lower `rate` or `subscribers`, or lengthen `gap`", blocks().count())),
+        (undrained > 0 && !held_back, Severity::Doubt, format!("{undrained} of {} blocks had not drained when their gap ended, their CPU is left out; lower `rate` or `subscribers`, or lengthen `gap`", blocks().count())),
         (hides_lag, Severity::Note, "this client hides when the kernel received: the generator's own lag is part of its latency, unseen".to_owned()),
     ];
     let told = rules.into_iter().filter(|rule| rule.0);
@@ -89,6 +91,9 @@ fn lags(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
     let Some((q, _)) = reported else { return Vec::new() };
     // Among lost events there is no latency to compare with: then that of the delivered ones stands in.
     let latency = pooled(trials, |trial| &trial.latency);
+    if latency.held().is_empty() {
+        return Vec::new();
+    }
     let latency = latency.quantile(q).unwrap_or_else(|| latency.held().value_at_quantile(q));
     let lags = [
         (pooled(trials, |trial| &trial.publish_lag), "server stalled: the publisher was late"),
@@ -133,8 +138,10 @@ impl Findings<'_> {
         if ledger.corrupted > 0 {
             self.add(Severity::Invalid, format!("{} deliveries arrived corrupted", ledger.corrupted));
         }
+        let held_back = if self.trial.lane.holds_back() { ledger.lost } else { 0 };
         for (count, what) in [
-            (ledger.lost, "deliveries were lost; lower the rate or the number of subscribers"),
+            (held_back, "deliveries were held back until it was too late"),
+            (ledger.lost - held_back, "deliveries were lost; lower the rate or the number of subscribers"),
             (ledger.duplicated, "deliveries came twice"),
             (ledger.reordered, "deliveries came out of order"),
             (self.trial.latency.saturated(), "latencies were above the histogram's bound"),

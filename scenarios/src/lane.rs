@@ -41,6 +41,17 @@ pub enum Carrier {
     Tcp,
 }
 
+/// How what is pushed is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Coding {
+    /// Not at all.
+    Plain,
+    /// A gzip stream a response (RFC 9110 8.4.1.3), flushed behind every event.
+    Gzip,
+    /// The same without flushes: the fault that holds events back.
+    GzipBuffered,
+}
+
 /// Which server code path pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ServerStack {
@@ -68,6 +79,8 @@ pub struct Lane {
     pub transport: Transport,
     /// What carries it.
     pub carrier: Carrier,
+    /// How it is compressed.
+    pub coding: Coding,
     /// Whether TLS 1.3 lies between carrier and TCP.
     pub tls: bool,
     /// Which server code path pushes.
@@ -103,6 +116,23 @@ const BASES: [(&str, Transport, Carrier, &str); 5] = [
 /// Every transport there is.
 const EACH: &[Transport] =
     &[Transport::Sse, Transport::Ws, Transport::Raw, Transport::LongPoll, Transport::Poll];
+
+/// `(suffix, coding, transports it can code, about)`.
+const CODINGS: [(&str, Coding, &[Transport], &str); 3] = [
+    ("", Coding::Plain, EACH, ""),
+    (
+        "+gzip",
+        Coding::Gzip,
+        &[Transport::Sse],
+        "gzip (level 6, window 32 KiB), a stream a connection, flushed behind every event",
+    ),
+    (
+        "+gzip-buffered",
+        Coding::GzipBuffered,
+        &[Transport::Sse],
+        "gzip that is never flushed: the fault that holds events back",
+    ),
+];
 
 /// `(suffix, TLS, about)`.
 const TLS: [(&str, bool, &str); 2] = [("", false, ""), ("+tls", true, "inside TLS 1.3 (rustls)")];
@@ -145,11 +175,13 @@ impl Lane {
         let bases = BASES.iter().map(|row| Self {
             transport: row.1,
             carrier: row.2,
+            coding: Coding::Plain,
             tls: false,
             server: ServerStack::Tuned,
             client: ClientStack::Lean,
         });
-        let lanes = widened(bases.collect(), &TLS, |lane, row| Self { tls: row.1, ..lane });
+        let lanes = widened(bases.collect(), &CODINGS, |lane, row| Self { coding: row.1, ..lane });
+        let lanes = widened(lanes, &TLS, |lane, row| Self { tls: row.1, ..lane });
         let lanes = widened(lanes, &CLIENTS, |lane, row| Self { client: row.1, ..lane });
         widened(lanes, &SERVERS, |lane, row| Self { server: row.1, ..lane })
     }
@@ -158,19 +190,26 @@ impl Lane {
     fn exists(self) -> bool {
         let serves = SERVERS.iter().any(|row| row.1 == self.server && row.2.contains(&self.transport));
         let receives = CLIENTS.iter().any(|row| row.1 == self.client && row.2.contains(&self.transport));
-        // The ecosystem's clients are measured as they come, without options.
-        let plain = !self.tls;
-        serves && receives && (plain || self.client == ClientStack::Lean)
+        let codes = CODINGS.iter().any(|row| row.1 == self.coding && row.2.contains(&self.transport));
+        // The ecosystem's clients are measured as they come, without options; the stock servers
+        // compress nothing.
+        let plain = !self.tls && self.coding == Coding::Plain;
+        serves
+            && receives
+            && codes
+            && (plain || self.client == ClientStack::Lean)
+            && (self.coding == Coding::Plain || self.server == ServerStack::Tuned)
     }
 
     /// What this lane is, in a line.
     #[must_use]
     pub fn about(self) -> String {
         let base = BASES.iter().find(|row| row.1 == self.transport).map_or("", |row| row.3);
+        let coding = CODINGS.iter().find(|row| row.1 == self.coding).map_or("", |row| row.3);
         let tls = TLS.iter().find(|row| row.1 == self.tls).map_or("", |row| row.2);
         let server = SERVERS.iter().find(|row| row.1 == self.server).map_or("", |row| row.3);
         let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.3);
-        [base, tls, server, client]
+        [base, coding, tls, server, client]
             .iter()
             .filter(|part| !part.is_empty())
             .copied()
@@ -193,20 +232,37 @@ impl Lane {
     /// option.
     #[must_use]
     pub fn base(self) -> Self {
-        Self { tls: false, server: ServerStack::Tuned, client: ClientStack::Lean, ..self }
+        Self {
+            coding: Coding::Plain,
+            tls: false,
+            server: ServerStack::Tuned,
+            client: ClientStack::Lean,
+            ..self
+        }
+    }
+
+    /// Whether events wait for later ones before they leave: the lane that shows the fault.
+    #[must_use]
+    pub fn holds_back(self) -> bool {
+        self.coding == Coding::GzipBuffered
     }
 }
 
 impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base = BASES.iter().find(|row| row.1 == self.transport && row.2 == self.carrier);
+        let coding = CODINGS.iter().find(|row| row.1 == self.coding);
         let tls = TLS.iter().find(|row| row.1 == self.tls);
         let server = SERVERS.iter().find(|row| row.1 == self.server);
         let client = CLIENTS.iter().find(|row| row.1 == self.client);
-        for name in [base.map(|r| r.0), tls.map(|r| r.0), server.map(|r| r.0), client.map(|r| r.0)] {
-            f.write_str(name.expect("every variant has its row"))?;
-        }
-        Ok(())
+        let parts = [
+            base.map(|row| row.0),
+            coding.map(|row| row.0),
+            tls.map(|row| row.0),
+            server.map(|row| row.0),
+            client.map(|row| row.0),
+        ];
+        parts.into_iter().try_for_each(|name| f.write_str(name.expect("every variant has its row")))
     }
 }
 
@@ -216,10 +272,37 @@ impl FromStr for Lane {
         let lanes = Self::all();
         lanes.iter().copied().find(|lane| lane.to_string() == text).ok_or_else(|| {
             let names: Vec<String> = lanes.iter().map(ToString::to_string).collect();
+            if let Some(refusal) = uncombined(text, &names) {
+                return refusal;
+            }
             let hint = nearest(text, names.iter().map(String::as_str));
             format!("unknown lane `{text}`{hint}; `loadgen list` shows all lanes")
         })
     }
+}
+
+/// The parts of a lane's name, each with the sign before it.
+fn parts(name: &str) -> impl Iterator<Item = &str> {
+    let mut rest = name;
+    std::iter::from_fn(move || {
+        let end = rest.char_indices().skip(1).find(|(_, sign)| "+%@".contains(*sign));
+        let (part, behind) = rest.split_at(end.map_or(rest.len(), |(at, _)| at));
+        rest = behind;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+/// Why a name made of known parts is no lane: the first option that does not combine with what stands
+/// before it, and the lanes that have it.
+fn uncombined(text: &str, names: &[String]) -> Option<String> {
+    let has = |name: &&String, part: &str| parts(name).any(|one| one == part);
+    if !parts(text).all(|part| names.iter().any(|name| has(&name, part))) {
+        return None;
+    }
+    let known = |upto: usize| names.iter().any(|name| parts(name).take(upto).eq(parts(text).take(upto)));
+    let option = parts(text).enumerate().find(|(index, _)| !known(index + 1))?.1;
+    let can: Vec<&str> = names.iter().filter(|name| has(name, option)).map(String::as_str).collect();
+    Some(format!("there is no lane `{text}`: `{option}` goes with {}", can.join(", ")))
 }
 
 /// `, did you mean ...?` for the name nearest to what was written, empty if none is near.
@@ -253,45 +336,4 @@ impl JsonSchema for Lane {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_lane_reads_back_from_its_name() {
-        let names: Vec<String> = Lane::all().iter().map(ToString::to_string).collect();
-        for (name, lane) in names.iter().zip(Lane::all()) {
-            assert_eq!(name.parse(), Ok(lane));
-            assert!(!lane.about().is_empty());
-        }
-        assert_eq!(
-            names,
-            [
-                "sse-h1",
-                "ws-h1",
-                "raw",
-                "longpoll-h1",
-                "poll-h1",
-                "sse-h1+tls",
-                "ws-h1+tls",
-                "raw+tls",
-                "longpoll-h1+tls",
-                "poll-h1+tls",
-                "sse-h1@reqwest",
-                "ws-h1@tungstenite",
-                "sse-h1%axum",
-                "ws-h1%axum",
-                "sse-h1+tls%axum",
-                "ws-h1+tls%axum",
-                "sse-h1%axum@reqwest",
-                "ws-h1%axum@tungstenite",
-            ]
-        );
-    }
-
-    #[test]
-    fn a_wrong_name_is_answered_with_the_nearest() {
-        let error = "ssh-h1".parse::<Lane>().unwrap_err();
-        assert!(error.contains("did you mean `sse-h1`?"), "{error}");
-        assert!(!"carrier-pigeon".parse::<Lane>().unwrap_err().contains("did you mean"));
-    }
-}
+mod tests;

@@ -20,7 +20,7 @@ pub mod seed;
 pub use audience::{Addressing, Audience};
 pub use binary::Binary;
 pub use envelope::{Envelope, Event, Identity};
-pub use lane::{Carrier, ClientStack, Lane, ServerStack, Transport};
+pub use lane::{Carrier, ClientStack, Coding, Lane, ServerStack, Transport};
 pub use moment::Moment;
 pub use payload::Payload;
 pub use plan::{Plan, Repetition};

@@ -20,8 +20,8 @@ use futures_util::future::{Either, FutureExt as _, OptionFuture};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN,
-    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -32,7 +32,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::hub::{Hub, Subscription};
 use crate::lanes::poll::{self, Polled};
-use crate::lanes::{self, ws};
+use crate::lanes::{self, gzip, ws};
 use crate::wire::Meter;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
@@ -62,6 +62,8 @@ pub type Pages = dyn Fn(&str) -> Option<Page> + Send + Sync;
 pub struct Site {
     /// `GET /sse`.
     pub sse: Option<Hub>,
+    /// How events of `/sse` are compressed for clients that take gzip; not at all if `None`.
+    pub gzip: Option<gzip::Flush>,
     /// `GET /ws`.
     pub ws: Option<Hub>,
     /// `GET /poll` and `GET /longpoll`, with `?after=ID`.
@@ -155,14 +157,22 @@ impl Site {
             }
             Found::Sse(hub) => hub.subscribe_as(lanes::client(request.uri())).map_or_else(
                 || status(StatusCode::SERVICE_UNAVAILABLE),
-                |subscription| {
-                    let response = Response::new(Body::Events(Box::pin(subscription.into_stream())));
-                    with(response, &[(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")])
-                },
+                |subscription| self.events(request.headers(), subscription),
             ),
             Found::Ws(hub) => self.upgrade(request, hub, upgrading),
             Found::Poll(polled) | Found::LongPoll(polled) => polled.at_once(request.uri().query()),
         }
+    }
+
+    fn events(&self, headers: &HeaderMap, subscription: Subscription) -> Response<Body> {
+        let kind = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
+        let plain = |subscription: Subscription| Body::Events(Box::pin(subscription.into_stream()));
+        let Some(flush) = self.gzip else { return with(Response::new(plain(subscription)), &kind) };
+        if !gzip::accepted(headers) {
+            return with(with(Response::new(plain(subscription)), &kind), &[(VARY, "accept-encoding")]);
+        }
+        let response = Response::new(Body::Events(Box::pin(gzip::body(subscription, flush))));
+        with(with(response, &kind), &[(CONTENT_ENCODING, "gzip"), (VARY, "accept-encoding")])
     }
 
     fn upgrade<B>(&self, request: &Request<B>, hub: &Hub, upgrading: &Upgrading) -> Response<Body> {

@@ -64,6 +64,7 @@ async fn serve(
     announce(name, scenario, http.address, tcp.address, tls);
     let site = Site {
         sse: Some(sse.clone()),
+        gzip: None,
         ws: Some(ws.clone()),
         // Who polls gets what everybody gets.
         poll: (sse.topics() == 1).then(|| Polled { hub: sse.clone(), hold: scenario.hold.0 }),

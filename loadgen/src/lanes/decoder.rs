@@ -71,9 +71,17 @@ impl Decoder {
             Wire::Raw(raw) => raw.counts(),
             Wire::Poll(poll) => poll.counts(),
         };
-        let Bytes { payload, event_framing, control, poll_heads, .. } = counts;
-        let transport_framing = self.received - payload - event_framing - control - poll_heads;
+        // Nothing of the rest is counted yet, so what is counted is all that is not it.
+        let transport_framing = self.received - counts.down();
         Bytes { transport_framing, handshake_down: self.handshake_down, ..counts }
+    }
+
+    /// From now on events have their exact place also where that costs something.
+    pub fn pinpoint(&mut self) {
+        match &mut self.wire {
+            Wire::Sse(sse) => sse.pinpoint(),
+            Wire::Ws(_) | Wire::Raw(_) | Wire::Poll(_) => {}
+        }
     }
 
     /// Its time has come; whether it must be told again.

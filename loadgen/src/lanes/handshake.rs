@@ -3,7 +3,7 @@
 //! Both HTTP lanes send equally small heads, so that the handshakes can be compared (METHOD M9).
 
 use httparse::{Response, Status};
-use scenarios::Transport;
+use scenarios::{Coding, Lane, Transport};
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::Target;
@@ -29,15 +29,16 @@ pub const MAX_HEADERS: usize = 64;
 #[derive(Debug)]
 pub struct Handshake {
     transport: Transport,
+    coding: Coding,
     key: String,
 }
 
 impl Handshake {
-    /// A handshake for a lane's transport.
+    /// A handshake for a lane.
     #[must_use]
-    pub fn new(transport: Transport) -> Self {
-        let key = if transport == Transport::Ws { generate_key() } else { String::new() };
-        Self { transport, key }
+    pub fn new(lane: Lane) -> Self {
+        let key = if lane.transport == Transport::Ws { generate_key() } else { String::new() };
+        Self { transport: lane.transport, coding: lane.coding, key }
     }
 
     /// What the client sends first.
@@ -47,7 +48,11 @@ impl Handshake {
         match self.transport {
             Transport::Sse => format!(
                 "GET {SSE_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\n\
-                 accept: text/event-stream\r\ncache-control: no-store\r\n\r\n"
+                 accept: text/event-stream\r\n{}cache-control: no-store\r\n\r\n",
+                match self.coding {
+                    Coding::Plain => "",
+                    Coding::Gzip | Coding::GzipBuffered => "accept-encoding: gzip\r\n",
+                }
             ),
             Transport::Ws => format!(
                 "GET {WS_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
@@ -88,8 +93,9 @@ impl Handshake {
                 Wire::Ws(Ws::new(identity, envelope))
             }
             Transport::Sse | Transport::Raw | Transport::LongPoll | Transport::Poll => {
+                let stream = Sse::new(body(&response, self.coding)?);
                 let is_base64 = target.scenario.payload.is_binary();
-                Wire::Sse(Sse::new(body(&response)?).with_base64(is_base64))
+                Wire::Sse(stream.with_base64(is_base64).coded(self.coding))
             }
         };
         Ok(Some((length, wire)))
@@ -137,15 +143,21 @@ pub fn head<'a>(response: &mut Response<'_, 'a>, received: &'a [u8]) -> Result<O
 
 /// The body of an event stream's response (WHATWG HTML 9.2.3: status 200 and `text/event-stream`, or
 /// the connection is failed; RFC 9112 6.3 for how it ends).
-pub fn body(response: &Response<'_, '_>) -> Result<Body, Failure> {
+pub fn body(response: &Response<'_, '_>, coding: Coding) -> Result<Body, Failure> {
     check_status(response, 200)?;
     let content_type = header(response, "content-type").unwrap_or("none");
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("text/event-stream") {
         return Err(Failure::ContentType(content_type.to_owned()));
     }
-    if let Some(coding) = header(response, "content-encoding").filter(|coding| *coding != "identity") {
-        return Err(Failure::Protocol(format!("content encoding `{coding}` was not asked for")));
+    let asked_for = match coding {
+        Coding::Plain => "identity",
+        Coding::Gzip | Coding::GzipBuffered => "gzip",
+    };
+    let said = header(response, "content-encoding").unwrap_or("identity");
+    if !said.eq_ignore_ascii_case(asked_for) {
+        let other = format!("content encoding `{said}` is not the `{asked_for}` that was asked for");
+        return Err(Failure::Protocol(other));
     }
     match (header(response, "transfer-encoding"), header(response, "content-length")) {
         (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => Ok(Body::Chunked(Chunked::default())),

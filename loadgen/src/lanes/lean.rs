@@ -49,7 +49,7 @@ impl Lean {
     /// No connection, or no valid handshake.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
         let mut stream = dial(target.address, target.source, &target.scenario).await?;
-        let handshake = Handshake::new(target.lane.transport);
+        let handshake = Handshake::new(target.lane);
         let (mut tls, mut outgoing) = (None, handshake.request(target));
         if let Some(config) = &target.tls {
             let request = std::mem::take(&mut outgoing);
@@ -147,6 +147,7 @@ impl Lean {
     pub fn sample(&mut self) -> io::Result<()> {
         setsockopt(&self.stream, ReceiveTimestampns, &true)?;
         self.stamped = true;
+        self.decoder.pinpoint();
         Ok(())
     }
 

@@ -21,6 +21,7 @@ pub mod base64;
 pub mod chunked;
 pub mod crowd;
 pub mod decoder;
+pub mod gunzip;
 pub mod handshake;
 pub mod lean;
 pub mod poll;
@@ -72,7 +73,7 @@ pub struct Arrival {
     /// The kernel's stamp of that read, on sampled connections.
     pub kernel: Option<KernelStamp>,
     /// Bytes received on this connection, handshake included, up to and including the last byte of
-    /// this event; 0 where the stack hides it.
+    /// this event (inside a compressed body, on sampled connections exactly); 0 where the stack hides it.
     pub end_offset: u64,
 }
 

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 
 use httparse::Response;
-use scenarios::{Event, Transport};
+use scenarios::{Coding, Event, Transport};
 
 use super::Bytes;
 use super::handshake::{MAX_HEADERS, body, head};
@@ -67,7 +67,7 @@ pub fn answer(received: &[u8]) -> Result<Option<(usize, Answer)>, Failure> {
     if response.code == Some(204) {
         return Ok(Some((length, Answer(0))));
     }
-    match body(&response)? {
+    match body(&response, Coding::Plain)? {
         Body::Length(left) => Ok(Some((length, Answer(left)))),
         Body::Chunked(_) | Body::UntilClose => {
             Err(Failure::Protocol("the answer to a poll has no length".into()))

@@ -1,13 +1,15 @@
 //! The SSE lane's wire: an HTTP body (chunked, of known length, or until close) that is an event
 //! stream (WHATWG HTML 9.2).
 //!
-//! The grammar of the events themselves is in `sse_event.rs`; here chunk data is handed on to it
-//! and offsets in the read are kept, so that the framing of HTTP is a layer of its own.
+//! The grammar of the events themselves is in `sse_event.rs`; here chunk data is handed on to it,
+//! through `gunzip.rs` if it is compressed, and offsets in the read are kept, so that the framing of
+//! HTTP is a layer of its own.
 
-use scenarios::Event;
+use scenarios::{Coding, Event};
 
 use super::Bytes;
 use super::chunked::Chunked;
+use super::gunzip::Gunzip;
 use super::sse_event::Events;
 use crate::failure::Failure;
 
@@ -26,6 +28,7 @@ pub enum Body {
 #[derive(Debug)]
 pub struct Sse {
     body: Body,
+    gunzip: Option<Box<Gunzip>>,
     events: Events,
 }
 
@@ -33,7 +36,24 @@ impl Sse {
     /// An event stream in such a body.
     #[must_use]
     pub fn new(body: Body) -> Self {
-        Self { body, events: Events::default() }
+        Self { body, gunzip: None, events: Events::default() }
+    }
+
+    /// The same in a body of this content coding.
+    #[must_use]
+    pub fn coded(self, coding: Coding) -> Self {
+        let gunzip = match coding {
+            Coding::Plain => None,
+            Coding::Gzip | Coding::GzipBuffered => Some(Box::default()),
+        };
+        Self { gunzip, ..self }
+    }
+
+    /// From now on events inside a compressed body have their exact place.
+    pub fn pinpoint(&mut self) {
+        if let Some(gunzip) = &mut self.gunzip {
+            gunzip.pinpoint();
+        }
     }
 
     /// The same, the data of its events being base64.
@@ -45,22 +65,34 @@ impl Sse {
     /// Takes one read; `emit` gets the index behind the event's last byte.
     ///
     /// # Errors
-    /// [`Failure::Ended`] at the body's end; broken framing; an event above the bound.
+    /// [`Failure::Ended`] at the body's end; broken framing or coding; an event above the bound.
     pub fn feed(&mut self, input: &[u8], emit: &mut impl FnMut(&Event<'_>, usize)) -> Result<(), Failure> {
         let mut at = 0;
         while at < input.len() {
             let (framing, data) = self.body.next(&input[at..])?;
             at += framing;
-            self.events.feed(data, &mut |event, end| emit(event, at + end))?;
+            let events = &mut self.events;
+            match &mut self.gunzip {
+                None => events.feed(data, &mut |event, end| emit(event, at + end))?,
+                Some(gunzip) => gunzip
+                    .feed(data, |plain, end| events.feed(plain, &mut |event, _| emit(event, at + end)))?,
+            }
             at += data.len();
         }
-        if self.body.is_done() { Err(Failure::Ended) } else { Ok(()) }
+        match &self.gunzip {
+            _ if !self.body.is_done() => Ok(()),
+            Some(gunzip) if !gunzip.is_over() => Err(Failure::Protocol("gzip: the stream is cut off".into())),
+            Some(_) | None => Err(Failure::Ended),
+        }
     }
 
     /// Bytes of the body by layer.
     #[must_use]
     pub fn counts(&self) -> Bytes {
-        self.events.counts()
+        match &self.gunzip {
+            None => self.events.counts(),
+            Some(gunzip) => Bytes { coded: gunzip.coded(), ..Bytes::default() },
+        }
     }
 
     /// The event stream, for its last event id and reconnection time.

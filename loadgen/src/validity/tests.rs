@@ -167,6 +167,19 @@ fn lanes_that_carry_other_bodies_cannot_be_compared() {
     assert!(told.iter().all(|one| one.0 == Severity::Invalid && one.1.contains("bodies differ")));
 }
 
+#[test]
+fn what_a_lane_holds_back_is_its_fault_and_no_overload() {
+    let mut trial = calm("sse-h1+gzip-buffered");
+    trial.ledger = Ledger { expected: 1_000, lost: 1_000, ..Ledger::default() };
+    trial.latency = LatencyHistogram::default();
+    trial.latency.add_lost(1_000);
+    trial.blocks[0].undrained = true;
+    let told = told(vec![trial]);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.contains(&(Severity::Doubt, "1000 deliveries were held back until it was too late".into())));
+    assert!(told.iter().any(|one| one.0 == Severity::Note && one.1.contains("shows a fault")));
+}
+
 /// A stack that hides its bytes is no fault of the account; that it hides its lag is told.
 #[test]
 fn what_a_client_hides_is_told_and_not_compared() {

@@ -15,9 +15,10 @@ use crate::value::number;
 /// What a layer adds to an event.
 type Layer = (&'static str, usize, fn(&Bytes, &KernelCounts) -> u64);
 
-const DOWN: [Layer; 6] = [
+const DOWN: [Layer; 7] = [
     ("payload", 0, |bytes, _| bytes.payload),
     ("event framing", 4, |bytes, _| bytes.event_framing),
+    ("payload and event framing, compressed", 7, |bytes, _| bytes.coded),
     ("HTTP/WebSocket framing", 1, |bytes, _| bytes.transport_framing + bytes.control),
     ("TLS records", 6, |bytes, _| bytes.tls),
     (

@@ -2,7 +2,7 @@
 //!
 //! Apart from the table, so that the table reads as one.
 
-use scenarios::Lane;
+use scenarios::{Coding, Lane};
 
 use crate::latency::LatencyHistogram;
 use crate::run::{BlockResult, Bytes, KernelCounts, MemoryPoint, Opening, Run, Trial};
@@ -133,12 +133,21 @@ fn split(trial: &Trial) -> Option<&Bytes> {
     (trial.bytes.down() > 0).then_some(&trial.bytes)
 }
 
+/// Likewise, and nothing where compression mixes payload and event framing.
+fn uncoded(trial: &Trial) -> Option<&Bytes> {
+    split(trial).filter(|_| trial.lane.coding == Coding::Plain)
+}
+
 pub fn payload(_: &Run, trial: &Trial) -> Option<f64> {
-    per(split(trial)?.payload, arrived(trial))
+    per(uncoded(trial)?.payload, arrived(trial))
 }
 
 pub fn event_framing(_: &Run, trial: &Trial) -> Option<f64> {
-    per(split(trial)?.event_framing, arrived(trial))
+    per(uncoded(trial)?.event_framing, arrived(trial))
+}
+
+pub fn coded(_: &Run, trial: &Trial) -> Option<f64> {
+    per(split(trial).filter(|_| trial.lane.coding != Coding::Plain)?.coded, arrived(trial))
 }
 
 pub fn tls(_: &Run, trial: &Trial) -> Option<f64> {

@@ -82,6 +82,8 @@ pub static ALL: &[Metric] = &[
     trial("payload", "B/event", x::payload, "Bodies, as the decoder counted them.").exact(),
     trial("event framing", "B/event", x::event_framing, "SSE field names and newlines, or the envelope.")
         .exact(),
+    trial("compressed", "B/event", x::coded, "Payload and event framing, which compression makes one.")
+        .exact(),
     trial(
         "transport framing",
         "B/event",

@@ -38,12 +38,15 @@ macro_rules! counters {
 
 counters! {
     /// Bytes by layer, as the client's decoder counted them. Every byte received is in exactly one of
-    /// `payload`, `event_framing`, `transport_framing`, `control`, `poll_heads`, `tls` and `handshake_down`.
+    /// `payload`, `event_framing`, `coded`, `transport_framing`, `control`, `poll_heads`, `tls` and
+    /// `handshake_down`.
     Bytes {
         /// Bodies, as they stood on the wire.
         payload,
         /// Identity and event syntax: SSE field names and newlines, or the envelope.
         event_framing,
+        /// Compressed bytes: bodies, identity and event syntax, which cannot be told apart in them.
+        coded,
         /// HTTP chunk lines, WebSocket frame headers, the raw lane's length prefix, and what of a message
         /// is not complete yet.
         transport_framing,
@@ -78,7 +81,8 @@ impl Bytes {
     /// All that was received while connected.
     #[must_use]
     pub const fn down(&self) -> u64 {
-        self.payload + self.event_framing + self.transport_framing + self.control + self.poll_heads + self.tls
+        let events = self.payload + self.event_framing + self.coded;
+        events + self.transport_framing + self.control + self.poll_heads + self.tls
     }
 
     /// All that was received.

@@ -5,6 +5,7 @@
 
 pub mod axum_sse;
 pub mod axum_ws;
+pub mod gzip;
 pub mod poll;
 pub mod raw;
 pub mod sse;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::Uri;
-use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, binary, envelope};
+use scenarios::{Coding, Envelope, Lane, Scenario, ServerStack, Transport, binary, envelope};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http::{self, Limits, Site};
@@ -41,9 +42,12 @@ impl Service {
     pub fn of(lane: Lane, hub: Hub, scenario: &Scenario, limits: Limits) -> Self {
         match (lane.transport, lane.server) {
             (Transport::Raw, _) => Self::Raw(hub),
-            (Transport::Sse, ServerStack::Tuned) => {
-                Self::Site(Arc::new(Site { sse: Some(hub), limits, ..Site::default() }))
-            }
+            (Transport::Sse, ServerStack::Tuned) => Self::Site(Arc::new(Site {
+                sse: Some(hub),
+                gzip: gzip_of(lane.coding),
+                limits,
+                ..Site::default()
+            })),
             (Transport::Ws, ServerStack::Tuned) => {
                 Self::Site(Arc::new(Site { ws: Some(hub), limits, ..Site::default() }))
             }
@@ -89,6 +93,15 @@ pub fn hub(lane: Lane, scenario: &Scenario) -> Result<Hub, TryFromIntError> {
 pub fn client(uri: &Uri) -> u64 {
     let mut fields = uri.query().unwrap_or_default().split('&');
     fields.find_map(|field| field.strip_prefix("client=")?.parse().ok()).unwrap_or(0)
+}
+
+/// How a coding treats an event stream; the codings of messages are no matter of its response.
+fn gzip_of(coding: Coding) -> Option<gzip::Flush> {
+    match coding {
+        Coding::Plain => None,
+        Coding::Gzip => Some(gzip::Flush::EachEvent),
+        Coding::GzipBuffered => Some(gzip::Flush::Never),
+    }
 }
 
 /// Frames event `seq` as the lane's hub carries it.

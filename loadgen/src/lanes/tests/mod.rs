@@ -9,6 +9,7 @@ use super::raw::Raw;
 use super::sse::{Body, Sse};
 use super::ws::Ws;
 
+mod coded_cases;
 mod servers;
 mod splits;
 mod sse_cases;
@@ -52,4 +53,15 @@ pub fn feed<'a>(
         result = decoder.feed(read, |event, end| seen.push(Seen::of(event, end)));
     }
     (seen, decoder, result)
+}
+
+/// Cuts bytes into reads of the given sizes, over and over.
+pub fn reads<'a>(mut bytes: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
+    let mut sizes = sizes.iter().cycle();
+    std::iter::from_fn(move || {
+        let size = (*sizes.next()?).min(bytes.len());
+        let (read, rest) = bytes.split_at(size);
+        bytes = rest;
+        (!read.is_empty()).then_some(read)
+    })
 }

@@ -19,12 +19,14 @@ const SSE_HEAD: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
 const SSE_EVENTS: &str =
     "1d\r\nid: 7\nevent: quote\ndata: {}\n\n\r\n1e\r\nid: 10\nevent: quote\ndata: {}\n\n\r\n";
+/// The same events as zlib 1.2 compresses them, a chunk each, and the end of the stream.
+const GZIP_EVENTS: &[u8] = b"2d\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcaL\xb1R0\xe7J-K\xcd+\xb1R(,\xcd/I\xe5JI,I\xb4R\xa8\xae\xe5\xe2\x02\x00\x00\x00\xff\xff\r\nd\r\n\xca\x04J\x1a\x1a\xe0\x92\x05\x00\x00\x00\xff\xff\r\na\r\n\x03\x00\xdd\x08\xb8\n;\x00\x00\x00\r\n";
 const WS_HEAD: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: keep-alive, Upgrade\r\nsec-websocket-accept: KEY\r\n\r\n";
 const WS_EVENTS: &[u8] = b"\x81\x0a7\nquote\n{}\x89\x02hi\x81\x0b10\nquote\n{}\x88\x02\x03\xE8";
 const RAW_EVENTS: &[u8] = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x0b10\nquote\n{}";
 
 /// What a subscriber's stream said, in order.
-enum Said {
+pub enum Said {
     Event(Seen, Arrival),
     Counted(Option<Bytes>),
     Over(Failure),
@@ -45,7 +47,7 @@ impl Sink for UnboundedSender<Said> {
 }
 
 /// Attends to a subscriber in a spawned task, as the fleet does (so its future is `Send`).
-async fn listen(target: &Target, sampled: bool) -> Result<UnboundedReceiver<Said>, Failure> {
+pub async fn listen(target: &Target, sampled: bool) -> Result<UnboundedReceiver<Said>, Failure> {
     let mut subscriber = Subscriber::connect(target).await?;
     assert!(!sampled || subscriber.sample().unwrap());
     let (sink, said) = unbounded_channel();
@@ -148,6 +150,8 @@ async fn every_client_delivers_what_a_good_server_says() {
     let quote = |id: &str| (id.to_owned(), "quote".to_owned(), "{}".to_owned());
     let expected = [quote("7"), quote("10")];
     let sse: [&[u8]; 3] = [SSE_HEAD.as_bytes(), SSE_EVENTS.as_bytes(), b"0\r\n\r\n"];
+    let gzip_head = SSE_HEAD.replace("\r\n\r\n", "\r\ncontent-encoding: gzip\r\n\r\n");
+    let gzip: [&[u8]; 3] = [gzip_head.as_bytes(), GZIP_EVENTS, b"0\r\n\r\n"];
     let ws: [&[u8]; 2] = [WS_HEAD.as_bytes(), WS_EVENTS];
     // tungstenite takes no list of connection options, though RFC 6455 4.1 asks for a token in one.
     let plain = WS_HEAD.replace("keep-alive, Upgrade", "Upgrade");
@@ -156,6 +160,7 @@ async fn every_client_delivers_what_a_good_server_says() {
     for (lane, parts) in [
         ("sse-h1", &sse[..]),
         ("sse-h1@reqwest", &sse),
+        ("sse-h1+gzip", &gzip),
         ("ws-h1", &ws),
         ("ws-h1@tungstenite", &tungstenite),
         ("raw", &raw),
@@ -170,7 +175,7 @@ async fn every_client_delivers_what_a_good_server_says() {
             let total: usize = parts.iter().map(|part| part.len()).sum();
             let longer = if lane.starts_with("ws") { 28 - 3 } else { 0 };
             if let Some(counts) = session.counts {
-                assert_eq!(counts.payload, 4, "{lane}");
+                assert_eq!(counts.payload, if lane.contains("gzip") { 0 } else { 4 }, "{lane}");
                 // What TLS adds is checked to the byte in `tls_cases`, and against the kernel.
                 if lane.ends_with("+tls") {
                     assert!(counts.handshake_down > 500, "{lane}: {counts:?}");
@@ -197,6 +202,15 @@ async fn golden_bytes_of_the_requests() {
         sse,
         format!(
             "GET /sse?client=7 HTTP/1.1\r\n{host}\r\naccept: text/event-stream\r\ncache-control: no-store\r\n\r\n"
+        )
+    );
+    let gzip_head = SSE_HEAD.replace("\r\n\r\n", "\r\ncontent-encoding: gzip\r\n\r\n");
+    let gzip = session_of("sse-h1+gzip", &gzip_head).await;
+    let host = gzip.lines().nth(1).unwrap();
+    assert_eq!(
+        gzip,
+        format!(
+            "GET /sse?client=7 HTTP/1.1\r\n{host}\r\naccept: text/event-stream\r\naccept-encoding: gzip\r\ncache-control: no-store\r\n\r\n"
         )
     );
     let ws = session_of("ws-h1", WS_HEAD).await;
@@ -258,6 +272,12 @@ async fn a_bad_answer_is_a_clear_failure() {
             "content type `text/html`",
         ),
         ("sse-h1", SSE_HEAD.replace("chunked", "gzip").into(), "unknown transfer coding `gzip`"),
+        (
+            "sse-h1",
+            SSE_HEAD.replace("\r\n\r\n", "\r\ncontent-encoding: gzip\r\n\r\n").into(),
+            "content encoding `gzip` is not the `identity`",
+        ),
+        ("sse-h1+gzip", SSE_HEAD.into(), "content encoding `identity` is not the `gzip`"),
         (
             "ws-h1",
             WS_HEAD.replace("KEY", "wrong").into(),

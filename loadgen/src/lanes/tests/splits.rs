@@ -7,18 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::sse_event::Events;
-use super::{Seen, feed, wires};
-
-/// Cuts bytes into reads of the given sizes, over and over.
-fn reads<'a>(mut bytes: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
-    let mut sizes = sizes.iter().cycle();
-    std::iter::from_fn(move || {
-        let size = (*sizes.next()?).min(bytes.len());
-        let (read, rest) = bytes.split_at(size);
-        bytes = rest;
-        (!read.is_empty()).then_some(read)
-    })
-}
+use super::{Seen, feed, reads, wires};
 
 /// Pieces of the grammars, so that generated streams are often nearly valid.
 const PIECES: [&[u8]; 38] = [

@@ -1,0 +1,62 @@
+//! Names read back, and what is no lane is answered with what is.
+
+use super::*;
+
+#[test]
+fn every_lane_reads_back_from_its_name() {
+    let names: Vec<String> = Lane::all().iter().map(ToString::to_string).collect();
+    for (name, lane) in names.iter().zip(Lane::all()) {
+        assert_eq!(name.parse(), Ok(lane));
+        assert!(!lane.about().is_empty());
+    }
+    assert_eq!(
+        names,
+        [
+            "sse-h1",
+            "ws-h1",
+            "raw",
+            "longpoll-h1",
+            "poll-h1",
+            "sse-h1+gzip",
+            "sse-h1+gzip-buffered",
+            "sse-h1+tls",
+            "ws-h1+tls",
+            "raw+tls",
+            "longpoll-h1+tls",
+            "poll-h1+tls",
+            "sse-h1+gzip+tls",
+            "sse-h1+gzip-buffered+tls",
+            "sse-h1@reqwest",
+            "ws-h1@tungstenite",
+            "sse-h1%axum",
+            "ws-h1%axum",
+            "sse-h1+tls%axum",
+            "ws-h1+tls%axum",
+            "sse-h1%axum@reqwest",
+            "ws-h1%axum@tungstenite",
+        ]
+    );
+}
+
+#[test]
+fn a_wrong_name_is_answered_with_the_nearest() {
+    let error = "ssh-h1".parse::<Lane>().unwrap_err();
+    assert!(error.contains("did you mean `sse-h1`?"), "{error}");
+    assert!("sse-h1+gzap".parse::<Lane>().unwrap_err().contains("did you mean `sse-h1+gzip`?"));
+    assert!(!"carrier-pigeon".parse::<Lane>().unwrap_err().contains("did you mean"));
+}
+
+#[test]
+fn parts_that_do_not_combine_are_refused_by_name_with_the_lanes_that_have_them() {
+    for (name, option) in [
+        ("ws-h1+gzip", "+gzip"),
+        ("raw+gzip+tls", "+gzip"),
+        ("sse-h1+gzip%axum", "%axum"),
+        ("sse-h1+gzip@reqwest", "@reqwest"),
+        ("sse-h1+tls+gzip", "+gzip"),
+    ] {
+        let error = name.parse::<Lane>().unwrap_err();
+        let expected = format!("there is no lane `{name}`: `{option}` goes with sse-h1");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}
