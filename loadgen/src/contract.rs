@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as V2Reader, Serializer as _, V2Serializer};
 use results::LatencyHistogram;
-use results::run::{Bytes, Ledger, Slice, Sockets};
+use results::run::{Bytes, Ledger, Slice, Slow, Sockets};
 use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +59,9 @@ pub enum FleetCommand {
         /// When to give up.
         deadline: Moment,
     },
+    /// From now on slow readers read slowly, or like all others and what waits for them; answered by
+    /// [`FleetReply::Armed`].
+    Slow(bool),
     /// Close the account of the armed phase; answered by [`FleetReply::Phase`].
     Close {
         /// The first sequence number that was not published.
@@ -90,7 +93,7 @@ pub enum FleetReply {
     Armed,
     /// So many deliveries of the armed phase arrived.
     Arrived {
-        /// How many.
+        /// How many, those to slow readers left out.
         deliveries: u64,
         /// Their 99th percentile so far, ns.
         p99_ns: Option<u64>,
@@ -111,6 +114,8 @@ pub enum FleetReply {
 pub struct Phase {
     /// Deliveries by what became of them.
     pub ledger: Ledger,
+    /// Those of the slow readers, which are part of it.
+    pub slow: Option<Slow>,
     /// From the intended instants.
     pub latency: LatencyHistogram,
     /// Between neighbouring events of a subscriber.

@@ -39,6 +39,8 @@ struct Seat {
 #[derive(Default)]
 pub struct Desk {
     seats: Vec<Seat>,
+    /// The seats from here on are slow readers'.
+    slow_from: Option<usize>,
     open: usize,
     waiting: usize,
     recorder: Option<Recorder>,
@@ -55,6 +57,11 @@ impl Desk {
     #[must_use]
     pub fn woken(&self) -> Arc<Notify> {
         Arc::clone(&self.woken)
+    }
+
+    /// From this seat on subscribers are slow readers.
+    pub const fn slow_from(&mut self, seat: usize) {
+        self.slow_from = Some(seat);
     }
 
     /// Makes room for more subscribers; gives the index of the first.
@@ -133,7 +140,7 @@ impl Desk {
         }
         let Some(recorder) = &mut self.recorder else { return };
         let seq = recorder.arrive(index, event, arrival.read);
-        if recorder.arrived() == self.wanted {
+        if recorder.arrived_in_all() == self.wanted {
             self.woken.notify_one();
         }
         if let (Some(seq), Some(stamp), Some(port)) = (seq, arrival.kernel, self.seats[index].port) {
@@ -153,17 +160,19 @@ impl Desk {
         self.counts_at_arming = self.counts();
         self.samples.clear();
         self.wanted = u64::MAX;
-        self.recorder =
-            Some(Recorder::new(expected, name, first_client..first_client + self.seats.len() as u64));
+        self.recorder = Some(
+            Recorder::new(expected, name, first_client..first_client + self.seats.len() as u64)
+                .with_slow(self.slow_from),
+        );
     }
 
     /// Wakes the waiter once so many deliveries arrived; true if they have.
     pub fn want(&mut self, deliveries: u64) -> bool {
         self.wanted = deliveries;
-        self.arrivals().0 >= deliveries
+        self.recorder.as_ref().map_or(0, Recorder::arrived_in_all) >= deliveries
     }
 
-    /// Deliveries of the armed phase so far, and their p99.
+    /// Deliveries of the armed phase so far to subscribers that are not slow, and their p99.
     #[must_use]
     pub fn arrivals(&self) -> (u64, Option<u64>) {
         self.recorder.as_ref().map_or((0, None), |r| (r.arrived(), r.latency().quantile(0.99)))
@@ -173,10 +182,11 @@ impl Desk {
     pub fn close(&mut self, end_seq: u64) -> Option<Phase> {
         let counts = self.counts();
         let mut recorder = self.recorder.take()?;
-        let ledger = recorder.close(end_seq);
+        let (ledger, slow) = recorder.close(end_seq);
         let blocks = recorder.blocks().iter().enumerate();
         Some(Phase {
             ledger,
+            slow,
             blocks: blocks.map(|(index, count)| (*count, packed(&recorder, index))).collect(),
             latency: recorder.latency().clone(),
             jitter: recorder.jitter().clone(),
@@ -219,6 +229,10 @@ impl Sink for Station {
     #[inline]
     fn counted(&mut self, counts: Option<Bytes>) {
         at(|desk| desk.seats[self.0].counts = counts);
+    }
+
+    fn is_slow(&self) -> bool {
+        at(|desk| desk.slow_from.is_some_and(|first| self.0 >= first))
     }
 
     fn over(&mut self, failure: &Failure) {

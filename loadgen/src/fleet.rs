@@ -14,8 +14,8 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::contract::{FleetCommand, FleetOrder, FleetReply};
 use crate::desk::{self, Station};
 use crate::expect::{Expected, name_on_wire};
-use crate::lanes::crowd::{Bell, Crowd, Timetable};
-use crate::lanes::{Subscriber, Target, tls};
+use crate::lanes::crowd::{Bell, Crowd, Pace, Timetable};
+use crate::lanes::{READ_BUFFER, Subscriber, Target, tls};
 
 /// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
 const HANDSHAKES: usize = 64;
@@ -96,23 +96,35 @@ struct Fleet {
     order: FleetOrder,
     handshakes: Arc<Semaphore>,
     crowd: Arc<Crowd<Station>>,
+    /// The seat from which on subscribers are slow readers.
+    slow_from: usize,
 }
 
 impl Fleet {
     fn new(order: FleetOrder) -> Result<Self> {
         let scenario = Arc::new(order.scenario.clone());
+        let slow_from = scenario.fast().saturating_sub(order.first_client);
+        let slow_from = usize::try_from(slow_from).context("too many subscribers")?;
+        if scenario.slow > 0.0 {
+            desk::at(|desk| desk.slow_from(slow_from));
+        }
         let tls = order.certificate.as_deref().map(|one| tls::trusting(one, order.lane.carrier)).transpose();
         let tls = tls.map_err(|err| anyhow!("cannot trust the server: {err}"))?;
         let target =
             Target { lane: order.lane, address: order.address, source: None, client: 0, scenario, tls };
         let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
-        Ok(Self { target, order, handshakes: Arc::new(Semaphore::new(HANDSHAKES)), crowd })
+        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+        Ok(Self { target, order, handshakes, crowd, slow_from })
     }
 
     async fn obey(&self, command: FleetCommand) -> FleetReply {
         match command {
             FleetCommand::Connect { count } => self.connect(count).await,
             FleetCommand::Arm { start, schedule } => self.arm(start, &schedule).await,
+            FleetCommand::Slow(slowly) => {
+                self.crowd.slow(slowly.then(|| pace(&self.order.scenario))).await;
+                FleetReply::Armed
+            }
             FleetCommand::Await { deliveries, deadline } => {
                 let woken = desk::at(|desk| desk.woken());
                 if !desk::at(|desk| desk.want(deliveries)) {
@@ -133,7 +145,9 @@ impl Fleet {
         let first = desk::at(|desk| desk.admit(count));
         for index in first..first + count {
             let every = self.order.sample_every;
-            let sample = every > 0 && index.is_multiple_of(every);
+            let sample = every > 0 && index.is_multiple_of(every)
+                // What waits for a slow reader is no lag of the generator.
+                && index < self.slow_from;
             let client = self.order.first_client + index as u64;
             tokio::spawn(subscribe(
                 index,
@@ -169,6 +183,14 @@ impl Fleet {
             self.crowd.arm(polling(scenario, start, schedule)).await;
         }
         FleetReply::Armed
+    }
+}
+
+/// How slow readers read: what a read takes, spread over the time that the scenario gives it.
+fn pace(scenario: &Scenario) -> Pace {
+    match scenario.slow_read.0 {
+        0 => Pace::Still,
+        bytes => Pace::Every(READ_BUFFER as u64 * 1_000_000_000 / bytes),
     }
 }
 

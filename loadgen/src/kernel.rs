@@ -41,6 +41,8 @@ struct Counters {
     data_segments_in: u64,
     data_segments_out: u64,
     retransmits: u64,
+    receive_queue: u64,
+    send_queue: u64,
 }
 
 /// Sums over all established connections to these ports on loopback (IPv4).
@@ -66,6 +68,19 @@ pub fn counts(ports: &[u16]) -> Result<KernelCounts> {
         }
     }
     Ok(sum)
+}
+
+/// Bytes that wait in the servers' send queues, and in the clients' receive queues.
+///
+/// # Errors
+/// The kernel has no `sock_diag`, or refuses.
+pub fn queued(ports: &[u16]) -> Result<(u64, u64)> {
+    let (mut sending, mut received) = (0, 0);
+    for port in ports {
+        sending += dump(*port, End::Server)?.iter().map(|one| one.send_queue).sum::<u64>();
+        received += dump(*port, End::Client)?.iter().map(|one| one.receive_queue).sum::<u64>();
+    }
+    Ok((sending, received))
 }
 
 fn dump(port: u16, end: End) -> Result<Vec<Counters>> {
@@ -113,7 +128,11 @@ fn read_messages(mut datagram: &[u8], found: &mut Vec<Counters>) -> io::Result<b
                 let code = i32::from_ne_bytes(body[..4].try_into().expect("an error message holds its code"));
                 return Err(io::Error::from_raw_os_error(-code));
             }
-            _ => found.extend(info(body).map(counters)),
+            _ => found.extend(info(body).map(|info| Counters {
+                receive_queue: number::<4>(body, 56),
+                send_queue: number::<4>(body, 60),
+                ..counters(info)
+            })),
         }
         datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
@@ -144,6 +163,7 @@ fn counters(info: &[u8]) -> Counters {
         data_segments_out: number::<4>(info, 156),
         bytes_sent: number::<8>(info, 200),
         bytes_retransmitted: number::<8>(info, 208),
+        ..Counters::default()
     }
 }
 

@@ -228,23 +228,33 @@ impl LaneProcesses {
         Ok((all, worst))
     }
 
-    /// Collects a phase: waits for the hosts' end, then for the deliveries, at most until `drain`
-    /// after the last event.
+    /// Collects a phase: waits for the hosts' end, then for the deliveries that no host has dropped
+    /// beyond those of `dropped`, at most until `drain` after the last event.
     ///
     /// # Errors
     /// A process is gone.
-    pub fn collect(&mut self, schedule: &Schedule, patience: Duration, drain: Duration) -> Result<Measured> {
+    pub fn collect(
+        &mut self,
+        schedule: &Schedule,
+        patience: Duration,
+        drain: Duration,
+        dropped: &[Totals],
+    ) -> Result<Measured> {
         let mut ran = Vec::new();
         for pair in &mut self.pairs {
             let reply = pair.host.hear(patience)?;
             let HostReply::Ran(one) = reply else { bail!(unexpected(&pair.host, &reply)) };
             ran.push(one);
         }
+        let now = if dropped.is_empty() { Vec::new() } else { self.totals()? };
+        let more = now.iter().zip(dropped).map(|(now, then)| now.events_dropped - then.events_dropped);
+        let mut dropped = more.chain(std::iter::repeat(0));
         let deadline = Moment::now().plus_nanos(u64::try_from(drain.as_nanos()).unwrap_or(u64::MAX / 2));
         for (pair, one) in self.pairs.iter_mut().zip(&ran) {
             let (seq, clients) = (schedule.first_seq(), pair.first_client);
             let events = seq..seq + one.lag_ns.len() as u64;
             let deliveries = self.addressing.deliveries(events, &(clients..clients + pair.open as u64));
+            let deliveries = deliveries.saturating_sub(dropped.next().unwrap_or(0));
             pair.fleet.tell(&FleetCommand::Await { deliveries, deadline })?;
         }
         let mut phases = Vec::new();
@@ -253,6 +263,27 @@ impl LaneProcesses {
             phases.push(pair.close(schedule.first_seq() + one.lag_ns.len() as u64)?);
         }
         Ok(Measured { ran, phases })
+    }
+
+    /// Lets slow readers read slowly, or like all others and all that waits for them.
+    ///
+    /// # Errors
+    /// A fleet is gone.
+    pub fn slow(&mut self, slowly: bool) -> Result<()> {
+        self.pairs.iter_mut().try_for_each(|pair| pair.fleet.tell(&FleetCommand::Slow(slowly)))?;
+        self.pairs.iter_mut().try_for_each(|pair| {
+            let reply = pair.fleet.hear(PATIENCE)?;
+            let FleetReply::Armed = reply else { bail!(unexpected(&pair.fleet, &reply)) };
+            Ok(())
+        })
+    }
+
+    /// Bytes that wait in the kernel: in the servers' send queues and the clients' receive queues.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    pub fn queued(&self) -> Result<(u64, u64)> {
+        kernel::queued(&self.pairs.iter().map(|pair| pair.port).collect::<Vec<_>>())
     }
 
     /// Closes the armed phase of every fleet.

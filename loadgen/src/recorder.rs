@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use hdrhistogram::Histogram;
 use results::LatencyHistogram;
-use results::run::Ledger as Totals;
+use results::run::{Ledger as Totals, Slow};
 use scenarios::{Event, Moment};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -40,6 +40,9 @@ pub struct Recorder {
     name: Option<Box<[u8]>>,
     accounts: Vec<Account>,
     counts: Totals,
+    /// The slow readers are the subscribers from here on; their deliveries are kept apart.
+    slow_from: usize,
+    slow: Slow,
     latency: LatencyHistogram,
     jitter: LatencyHistogram,
     blocks: Vec<BlockCount>,
@@ -65,6 +68,8 @@ impl Recorder {
             name: name.map(Into::into),
             accounts: clients.map(account).collect(),
             counts: Totals::default(),
+            slow_from: usize::MAX,
+            slow: Slow::default(),
             latency: LatencyHistogram::default(),
             jitter: LatencyHistogram::default(),
             blocks: vec![BlockCount::default(); blocks],
@@ -72,6 +77,12 @@ impl Recorder {
             witness: witness.map(|index| (index, Sha256::new())),
             expected,
         }
+    }
+
+    /// The same, in which the subscribers from this one on are slow readers.
+    #[must_use]
+    pub fn with_slow(self, slow_from: Option<usize>) -> Self {
+        Self { slow_from: slow_from.unwrap_or(usize::MAX), ..self }
     }
 
     /// Enters an event that `subscriber` finished reading at `read`; gives its sequence number back
@@ -90,26 +101,32 @@ impl Recorder {
         let addressed = |slot: &&Slot| slot.topic.is_none_or(|topic| topic == account.topic);
         let slot = seq.and_then(|seq| Some((seq, self.expected.slot(seq).filter(addressed)?)));
         let Some((seq, slot)) = slot else {
-            self.counts.unexpected += u64::from(!self.expected.is_earlier(seq));
+            let is_new = !self.expected.is_earlier(seq);
+            self.counts_of(subscriber).unexpected += u64::from(is_new);
             return None;
         };
+        let counts = if subscriber < self.slow_from { &mut self.counts } else { &mut self.slow.ledger };
         match account.ledger.arrive(slot.place) {
             Arrived::Duplicate => {
-                self.counts.duplicated += 1;
+                counts.duplicated += 1;
                 return Some(seq);
             }
-            Arrived::Reordered => self.counts.reordered += 1,
+            Arrived::Reordered => counts.reordered += 1,
             Arrived::First => {}
         }
         if let Some((_, bodies)) = self.witness.as_mut().filter(|(index, _)| *index == subscriber) {
             bodies.update(&event.data);
         }
         if *event.data != *slot.body || event.name != self.name.as_deref() {
-            self.counts.corrupted += 1;
+            counts.corrupted += 1;
             return Some(seq);
         }
         let latency_ns = read.nanos_since(slot.intended);
-        self.counts.delivered += 1;
+        counts.delivered += 1;
+        if subscriber >= self.slow_from {
+            self.slow.latency.record(latency_ns);
+            return Some(seq);
+        }
         self.latency.record(latency_ns);
         if let Some(last) = account.last_latency_ns.replace(latency_ns) {
             self.jitter.record(latency_ns.abs_diff(last));
@@ -121,23 +138,38 @@ impl Recorder {
         Some(seq)
     }
 
-    /// Deliveries that arrived so far, corrupted ones included.
+    fn counts_of(&mut self, subscriber: usize) -> &mut Totals {
+        if subscriber < self.slow_from { &mut self.counts } else { &mut self.slow.ledger }
+    }
+
+    /// The same with those to slow readers.
+    #[must_use]
+    pub const fn arrived_in_all(&self) -> u64 {
+        self.arrived() + self.slow.ledger.delivered + self.slow.ledger.corrupted
+    }
+
+    /// Deliveries that arrived so far at subscribers that are not slow, corrupted ones included.
     #[must_use]
     pub const fn arrived(&self) -> u64 {
         self.counts.delivered + self.counts.corrupted
     }
 
     /// The account of all subscribers, when events below `end` were published. Lost events become
-    /// censored samples of the latency (METHOD M4).
-    pub fn close(&mut self, end: u64) -> Totals {
-        for account in &self.accounts {
+    /// censored samples of the latency (METHOD M4). Slow readers stand in the account of all, and beside
+    /// it in one of their own.
+    pub fn close(&mut self, end: u64) -> (Totals, Option<Slow>) {
+        for (subscriber, account) in self.accounts.iter().enumerate() {
             let places = self.expected.places(account.topic, end);
             let lost = account.ledger.lost(places);
-            self.counts.lost += lost.iter().map(|gap| gap.end - gap.start).sum::<u64>();
-            self.counts.expected += places;
+            let is_fast = subscriber < self.slow_from;
+            let counts = if is_fast { &mut self.counts } else { &mut self.slow.ledger };
+            counts.lost += lost.iter().map(|gap| gap.end - gap.start).sum::<u64>();
+            counts.expected += places;
         }
         self.latency.add_lost(self.counts.lost);
-        self.counts
+        self.slow.latency.add_lost(self.slow.ledger.lost);
+        self.slow.subscribers = self.accounts.len().saturating_sub(self.slow_from) as u64;
+        (self.counts + self.slow.ledger, (self.slow.subscribers > 0).then(|| self.slow.clone()))
     }
 
     /// SHA-256 over the bodies that the first hearer of the first event received, in their order, hex;
@@ -211,7 +243,7 @@ mod tests {
                 recorder.arrive(subscriber, &event, Moment::from_nanos((seq - 1) * 50_000_000 + 3_000_000));
             }
         }
-        (recorder.close(EVENTS + 1), recorder)
+        (recorder.close(EVENTS + 1).0, recorder)
     }
 
     #[test]
@@ -249,7 +281,7 @@ mod tests {
         let came = own.iter().filter(|seq| arrive(0, **seq)).count();
         let came_too = (1..=EVENTS).filter(|seq| arrive(1, *seq)).count() as u64;
         assert_eq!((came, came_too), (own.len(), others));
-        let totals = recorder.close(EVENTS + 1);
+        let totals = recorder.close(EVENTS + 1).0;
         let expected =
             Totals { expected: EVENTS, delivered: EVENTS, unexpected: own.len() as u64, ..Totals::default() };
         assert_eq!(totals, expected);

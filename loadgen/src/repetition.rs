@@ -142,6 +142,11 @@ fn measure(
     for lane in lanes.iter_mut() {
         idle.push((lane.totals()?, lane.kernel()?));
     }
+    let slowly = plan.scenario.slow > 0.0;
+    let slow = |lanes: &mut [LaneProcesses], on| {
+        lanes.iter_mut().filter(|_| slowly).try_for_each(|lane| lane.slow(on))
+    };
+    slow(lanes, true)?;
     let start = pace::begin(lanes, &schedules)?;
     let gap_ns = |lane| plan.scenario.gap_after(lane).as_nanos().try_into().expect("bounded by its checks");
     let mut arrived_before = vec![0; lanes.len()];
@@ -154,6 +159,11 @@ fn measure(
         Ok(came >= deliveries(plan, block))
     })?;
     let complete = costs.len() == blocks.len();
+    let mut queued = Vec::new();
+    for lane in lanes.iter() {
+        queued.push(if slowly { lane.queued()? } else { (0, 0) });
+    }
+    slow(lanes, false)?;
     let (mut trials, mut sockets) = (Vec::new(), BTreeMap::new());
     for (number, ((joined, connected, opening), (totals, kernel))) in before.into_iter().zip(idle).enumerate()
     {
@@ -161,7 +171,12 @@ fn measure(
         let schedule = &schedules[number];
         let own = blocks.iter().zip(&costs).filter(|(block, _)| block.lane == number);
         let mut costs: Vec<Cost> = own.map(|(_, cost)| *cost).collect();
-        let measured = lane.collect(schedule, PATIENCE, drain(&plan.scenario, lane.lane))?;
+        let measured = lane.collect(
+            schedule,
+            PATIENCE,
+            drain(&plan.scenario, lane.lane),
+            if slowly { &totals } else { &[] },
+        )?;
         costs.truncate(blocks_done(&measured));
         let after = lane.totals()?;
         let done = lane.kernel()?;
@@ -182,15 +197,16 @@ fn measure(
             totals: [totals, after],
             kernel: [connected, kernel, done],
             pss_bytes: lane.pss_bytes()?,
+            queued: queued[number],
         })?);
     }
     Ok((trials, sockets, complete))
 }
 
-/// Deliveries that a block owes.
+/// Deliveries that a block owes to the subscribers that are not slow.
 pub fn deliveries(plan: &Plan, block: &Block) -> u64 {
     let events = block.first_seq..block.first_seq + block.events;
-    plan.scenario.addressing().deliveries(events, &(0..plan.scenario.subscribers.0))
+    plan.scenario.addressing().deliveries(events, &(0..plan.scenario.fast()))
 }
 
 /// Blocks that every host published to their end.

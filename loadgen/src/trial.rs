@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use results::LatencyHistogram;
-use results::run::{BlockResult, Bytes, KernelCounts, Ledger, Opening, Stages, Trial};
+use results::run::{BlockResult, Bytes, KernelCounts, Ledger, Opening, Slow, Stages, Trial};
 use scenarios::{Moment, Schedule};
 use servers::contract::Totals;
 
@@ -35,6 +35,8 @@ pub struct Facts<'a> {
     pub totals: [Vec<Totals>; 2],
     /// The kernel's counters after connecting, before and after the measured phase.
     pub kernel: [KernelCounts; 3],
+    /// Bytes that waited in the kernel when publishing ended: to be sent, and to be read.
+    pub queued: (u64, u64),
     /// Memory of both sides at the end.
     pub pss_bytes: (u64, u64),
 }
@@ -83,24 +85,28 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         latency,
         jitter,
         publish_lag,
+        slow: slow(&facts),
         stages: if shows_bytes { stages } else { Stages::default() },
     })
 }
 
+/// The slow readers of all fleets, with what was held for them.
+fn slow(facts: &Facts<'_>) -> Option<Slow> {
+    let all = facts.measured.phases.iter().filter_map(|phase| phase.slow.as_ref());
+    let mut slow = all.cloned().reduce(|mut all, one| {
+        all.subscribers += one.subscribers;
+        all.ledger = all.ledger + one.ledger;
+        all.latency.merge(&one.latency);
+        all
+    })?;
+    slow.hub_peak_bytes = facts.totals[1].iter().map(|totals| totals.hub_peak_bytes).sum();
+    (slow.send_queue_bytes, slow.receive_queue_bytes) = facts.queued;
+    Some(slow)
+}
+
 fn ledger(measured: &Measured, dropped_by_server: u64) -> Ledger {
-    measured.phases.iter().map(|phase| phase.ledger).fold(
-        Ledger { dropped_by_server, ..Ledger::default() },
-        |all, one| Ledger {
-            expected: all.expected + one.expected,
-            delivered: all.delivered + one.delivered,
-            lost: all.lost + one.lost,
-            duplicated: all.duplicated + one.duplicated,
-            reordered: all.reordered + one.reordered,
-            corrupted: all.corrupted + one.corrupted,
-            unexpected: all.unexpected + one.unexpected,
-            dropped_by_server: all.dropped_by_server,
-        },
-    )
+    let all = measured.phases.iter().fold(Ledger::default(), |all, phase| all + phase.ledger);
+    Ledger { dropped_by_server, ..all }
 }
 
 /// Steady-state bytes of the phase beside the handshakes of joining; zeros where the stack hides

@@ -138,10 +138,21 @@ impl Findings<'_> {
         if ledger.corrupted > 0 {
             self.add(Severity::Invalid, format!("{} deliveries arrived corrupted", ledger.corrupted));
         }
-        let held_back = if self.trial.lane.holds_back() { ledger.lost } else { 0 };
+        let slow = self.trial.slow.as_ref().map(|slow| slow.ledger);
+        if slow.is_some() && ledger.lost != ledger.dropped_by_server {
+            self.add(
+                Severity::Invalid,
+                format!(
+                    "{} deliveries were lost, the server dropped {}",
+                    ledger.lost, ledger.dropped_by_server
+                ),
+            );
+        }
+        let lost = ledger.lost - slow.map_or(0, |slow| slow.lost);
+        let held_back = if self.trial.lane.holds_back() { lost } else { 0 };
         for (count, what) in [
             (held_back, "deliveries were held back until it was too late"),
-            (ledger.lost - held_back, "deliveries were lost; lower the rate or the number of subscribers"),
+            (lost - held_back, "deliveries were lost; lower the rate or the number of subscribers"),
             (ledger.duplicated, "deliveries came twice"),
             (ledger.reordered, "deliveries came out of order"),
             (self.trial.latency.saturated(), "latencies were above the histogram's bound"),

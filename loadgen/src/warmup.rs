@@ -66,7 +66,7 @@ fn stretch(
     for ((lane, schedule), next) in lanes.iter_mut().zip(&schedules).zip(next_seq) {
         let planned = blocks.last().map_or(0, scenarios::Block::end_ns);
         let patience = Duration::from_nanos(planned) + crate::worker::PATIENCE;
-        let measured = lane.collect(schedule, patience, drain(&plan.scenario, lane.lane))?;
+        let measured = lane.collect(schedule, patience, drain(&plan.scenario, lane.lane), &[])?;
         *next += measured.ran.iter().map(|ran| ran.lag_ns.len() as u64).max().unwrap_or(0);
     }
     Ok(())

@@ -4,6 +4,8 @@
 //! Apart from `cli`, because these need the machine: one measurement at a time, by a lock.
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
+#[path = "runs/audience.rs"]
+mod audience;
 mod common;
 mod processes;
 
@@ -18,7 +20,7 @@ use processes::{Measuring, Worker, until};
 use results::Run;
 use results::metric::{self, Source};
 use results::run::{Severity, Trial, Warning};
-use scenarios::{Audience, ClientStack, Coding, Lane, Plan, Transport};
+use scenarios::{ClientStack, Coding, Lane, Plan, Transport};
 
 static MACHINE: Mutex<()> = Mutex::new(());
 
@@ -195,24 +197,11 @@ fn ran(options: &str) -> Run {
     run
 }
 
-/// Deliveries by the plain definition: every event to every subscriber that hears it. Without a warm-up
-/// the measured events begin at 1.
-fn addressed(run: &Run, trial: &Trial) -> u64 {
-    let (addressing, subscribers) = (run.scenario.addressing(), run.scenario.subscribers.0);
-    let events: u64 = trial.blocks.iter().map(|block| block.events).sum();
-    if run.scenario.audience == Audience::All {
-        return events * subscribers;
-    }
-    assert_eq!(run.scenario.warmup.0, 0);
-    let hears = |seq, client| addressing.topic_of(seq) == Some(addressing.heard_by(client));
-    (1..=events).map(|seq| (0..subscribers).filter(|client| hears(seq, *client)).count() as u64).sum()
-}
-
 fn is_whole(run: &Run, trial: &Trial, options: &str) {
     let (at, ledger) = (format!("{} with {options}", trial.lane), trial.ledger);
     let events: u64 = trial.blocks.iter().map(|block| block.events).sum();
     assert!(events > 0, "{at}");
-    assert_eq!(ledger.expected, addressed(run, trial), "{at}: {ledger:?}");
+    assert_eq!(ledger.expected, audience::addressed(run, trial), "{at}: {ledger:?}");
     assert_eq!(ledger.delivered, ledger.expected, "{at}: {ledger:?}");
     let wrong = [ledger.lost, ledger.duplicated, ledger.reordered, ledger.corrupted, ledger.unexpected];
     assert_eq!((wrong, trial.failures.len()), ([0; 5], 0), "{at}");
@@ -317,23 +306,6 @@ fn what_a_lane_holds_back_is_lost_and_said() {
 fn are_gone(workers: &[Worker]) {
     let left: Vec<&Worker> = workers.iter().filter(|worker| worker.lives()).collect();
     assert!(left.is_empty(), "{left:?}");
-}
-
-#[test]
-fn rooms_and_single_subscribers_get_what_is_addressed_to_them_and_nothing_else() {
-    let _machine = machine();
-    let lanes = "--lanes sse-h1,ws-h1,raw,sse-h1%axum,ws-h1%axum,sse-h1@reqwest,ws-h1@tungstenite";
-    for (audience, deliveries) in [("rooms:7", 40 * 3), ("rooms:23", 40), ("each", 40)] {
-        for identity in ["id", "none"] {
-            let fields = format!("--set audience={audience} --set identity={identity}");
-            let run = measured(&format!("-c 23 -r 80 -d 500ms {fields} {lanes}"));
-            let expected: Vec<u64> = run.trials.iter().map(|trial| trial.ledger.expected).collect();
-            // Seven rooms of 23 hold three or four.
-            let most = if audience == "rooms:7" { deliveries + 40 } else { deliveries };
-            assert!(expected.iter().all(|one| (deliveries..=most).contains(one)), "{audience}: {expected:?}");
-            assert!(run.trials.iter().all(|trial| trial.latency.count() == trial.ledger.delivered));
-        }
-    }
 }
 
 #[test]

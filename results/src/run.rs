@@ -16,7 +16,7 @@ mod environment;
 mod trial;
 pub use bytes::{Bytes, KernelCounts};
 pub use environment::{Environment, Sockets};
-pub use trial::{BlockResult, Ledger, Opening, STRESS, Slice, Stages, Trial};
+pub use trial::{BlockResult, Ledger, Opening, STRESS, Slice, Slow, Stages, Trial};
 
 /// The version of this file format. Raised whenever an old reader would misread a new file.
 pub const SCHEMA: u32 = 1;

@@ -118,6 +118,7 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
         connect: spread(draw, millis * 3.1e6, 0.5, SUBSCRIBERS),
         first_event: spread(draw, millis * 3.4e6, 0.5, SUBSCRIBERS),
         opening: Some(opening(lane, repetition, handshake)),
+        slow: None,
         stages: stages(draw, millis * level, events),
         blocks,
         bytes,

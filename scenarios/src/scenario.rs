@@ -90,6 +90,12 @@ pub struct Scenario {
     /// `SO_RCVBUF` of every socket, likewise.
     #[serde(default = "defaults::buffer")]
     pub receive_buffer: Count,
+    /// Share of the subscribers that read slowly while events are measured.
+    #[serde(default)]
+    pub slow: f64,
+    /// Bytes a second that each of them reads, 16 KiB at a time; 0 for nothing at all.
+    #[serde(default)]
+    pub slow_read: Count,
     /// Events a slow subscriber may lag behind before the oldest are dropped (and counted).
     #[serde(default = "defaults::lag")]
     pub lag: Count,
@@ -191,6 +197,18 @@ impl Scenario {
     #[must_use]
     pub fn addressing(&self) -> Addressing {
         Addressing::new(self.audience, self.seed, self.subscribers.0)
+    }
+
+    /// Subscribers that read as fast as they can; those numbered from here on are the slow ones.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of a count"
+    )]
+    pub fn fast(&self) -> u64 {
+        self.subscribers.0 - (self.subscribers.0 as f64 * self.slow).round() as u64
     }
 
     /// The share of `duration` a lane gets, 0 to 1.

@@ -130,6 +130,8 @@ pub struct Totals {
     pub events_dropped: u64,
     /// Subscriptions that lost at least one delivery so.
     pub slow_subscribers: u64,
+    /// The most bytes of events ever held for subscribers that had still to read them.
+    pub hub_peak_bytes: u64,
     /// System calls that wrote something.
     pub writes: u64,
     /// Bytes written.

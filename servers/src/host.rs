@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 use scenarios::Moment;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase};
+use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
 use crate::http::Limits;
 use crate::hub::Hub;
 use crate::lanes::{self, Service, read_buffer_bytes};
@@ -175,7 +175,13 @@ impl Desk<'_> {
             HostCommand::Stop => Order::Stop,
             HostCommand::Sample { peers } => return self.meter.sample(&peers),
             HostCommand::Report => {
-                return reply(self.replies, HostReply::Report(self.meter.totals(self.hub.losses())));
+                return reply(
+                    self.replies,
+                    HostReply::Report(Totals {
+                        hub_peak_bytes: self.hub.peak_bytes(),
+                        ..self.meter.totals(self.hub.losses())
+                    }),
+                );
             }
             HostCommand::Exit => return,
         };

@@ -32,6 +32,9 @@ struct Shared {
     closed: AtomicBool,
     dropped: AtomicU64,
     slow: AtomicU64,
+    /// Bytes that the rings hold, and the most they ever held.
+    held: AtomicU64,
+    peak: AtomicU64,
     /// Only where someone asks for events after an id: to push costs nothing more without it.
     window: Option<Mutex<Window>>,
     /// Tells of each event, where events are kept.
@@ -98,6 +101,8 @@ impl Hub {
             closed: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
             slow: AtomicU64::new(0),
+            held: AtomicU64::new(0),
+            peak: AtomicU64::new(0),
         }))
     }
 
@@ -156,13 +161,13 @@ impl Hub {
         if unread == 0 {
             return;
         }
-        held.ring.push_back(Held { event, unread });
-        if held.ring.len() > self.0.capacity {
-            let oldest = held.ring.pop_front().map_or(0, |oldest| oldest.unread);
-            held.front += 1;
+        if held.ring.len() == self.0.capacity {
+            let oldest = held.ring.front_mut().map_or(0, |oldest| std::mem::take(&mut oldest.unread));
             self.0.dropped.fetch_add(oldest as u64, Relaxed);
-            held.trim();
+            held.trim(&self.0);
         }
+        self.0.hold(event.len());
+        held.ring.push_back(Held { event, unread });
         wake(held, &self.0, topic);
     }
 
@@ -224,6 +229,12 @@ impl Hub {
         self.0.closed.load(Relaxed)
     }
 
+    /// The most bytes of events ever held for subscribers that had still to read them.
+    #[must_use]
+    pub fn peak_bytes(&self) -> u64 {
+        self.0.peak.load(Relaxed)
+    }
+
     /// Deliveries dropped because a subscriber lagged, and the subscriptions that lost any.
     #[must_use]
     pub fn losses(&self) -> (u64, u64) {
@@ -234,6 +245,12 @@ impl Hub {
 impl Shared {
     fn window(&self) -> Option<MutexGuard<'_, Window>> {
         self.window.as_ref().map(|window| window.lock().expect("no holder of this lock panics"))
+    }
+
+    fn hold(&self, bytes: usize) {
+        let bytes = bytes as u64;
+        let held = self.held.fetch_add(bytes, Relaxed) + bytes;
+        self.peak.fetch_max(held, Relaxed);
     }
 
     fn topic(&self, topic: usize) -> MutexGuard<'_, Topic> {
@@ -255,16 +272,17 @@ fn wake(mut held: MutexGuard<'_, Topic>, shared: &Shared, topic: usize) {
 }
 
 impl Topic {
-    /// Forgets what everybody has read.
-    fn trim(&mut self) {
-        while self.ring.front().is_some_and(|held| held.unread == 0) {
+    /// Forgets what nobody has still to read.
+    fn trim(&mut self, shared: &Shared) {
+        while let Some(held) = self.ring.front().filter(|held| held.unread == 0) {
+            shared.held.fetch_sub(held.event.len() as u64, Relaxed);
             self.ring.pop_front();
             self.front += 1;
         }
     }
 
     /// The next event of a reader, and how many it lost before; `None` when it has all there is.
-    fn take(&mut self, reader: usize) -> Option<(Bytes, u64)> {
+    fn take(&mut self, reader: usize, shared: &Shared) -> Option<(Bytes, u64)> {
         let reader = &mut self.readers[reader];
         let lost = self.front.saturating_sub(reader.next);
         reader.next += lost;
@@ -274,7 +292,7 @@ impl Topic {
         held.unread -= 1;
         let event = held.event.clone();
         if index == 0 {
-            self.trim();
+            self.trim(shared);
         }
         Some((event, lost))
     }
@@ -291,7 +309,7 @@ impl Subscription {
             return Poll::Ready(Some(greeting));
         }
         let mut topic = self.shared.topic(self.topic);
-        if let Some((event, lost)) = topic.take(self.reader) {
+        if let Some((event, lost)) = topic.take(self.reader, &self.shared) {
             drop(topic);
             if lost > 0 && !std::mem::replace(&mut self.slow, true) {
                 self.shared.slow.fetch_add(1, Relaxed);
@@ -328,7 +346,7 @@ impl Drop for Subscription {
         let reader = topic.readers.remove(self.reader);
         let read = usize::try_from(reader.next.saturating_sub(topic.front)).expect("an index of the ring");
         topic.ring.iter_mut().skip(read).for_each(|held| held.unread -= 1);
-        topic.trim();
+        topic.trim(&self.shared);
     }
 }
 

@@ -90,6 +90,7 @@ impl Meter {
             open: self.open(),
             events_dropped,
             slow_subscribers,
+            hub_peak_bytes: 0,
             writes: self.writes.load(Relaxed),
             bytes_sent: self.sent.load(Relaxed),
             bytes_received: self.received.load(Relaxed),

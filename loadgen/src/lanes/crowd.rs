@@ -72,11 +72,22 @@ enum Told<S> {
     Join(Box<Member<S>>),
     Arm(Timetable, oneshot::Sender<()>),
     Rest(oneshot::Sender<()>),
+    Slow(Option<Pace>, oneshot::Sender<()>),
+}
+
+/// How slow readers read.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// Not at all.
+    Still,
+    /// One read in so many nanoseconds.
+    Every(u64),
 }
 
 struct Member<S> {
     lean: Lean,
     sink: S,
+    slow: bool,
 }
 
 struct Hall<S> {
@@ -85,6 +96,8 @@ struct Hall<S> {
     ready: Vec<EpollEvent>,
     timer: TimerFd,
     timetable: Option<Timetable>,
+    /// How slow readers read at present; `None` while they read like all others.
+    pace: Option<Pace>,
     /// Who is due when, the earliest first.
     due: BinaryHeap<Reverse<(Moment, usize, Option<u64>)>>,
     /// Who waits until no answer is awaited.
@@ -114,8 +127,17 @@ impl<S: Sink + Send + 'static> Crowd<S> {
         epoll.add(&timer, EpollEvent::new(EpollFlags::EPOLLIN, TIMER))?;
         let ready = vec![EpollEvent::empty(); TURN];
         let (members, due) = (Slab::new(), BinaryHeap::new());
-        let hall =
-            Hall { epoll, members, ready, timer, timetable: None, due, resting: None, _bell: bell.clone() };
+        let hall = Hall {
+            epoll,
+            members,
+            ready,
+            timer,
+            timetable: None,
+            pace: None,
+            due,
+            resting: None,
+            _bell: bell.clone(),
+        };
         #[expect(unsafe_code, reason = "tokio offers no safe way to wait for an epoll")]
         // SAFETY: the hall owns its epoll, never replaces it, and closes it only when it is dropped.
         let hall = unsafe { AsyncFd::register_with_interest(hall, Interest::READABLE) }?;
@@ -133,13 +155,22 @@ impl<S: Sink + Send + 'static> Crowd<S> {
     /// Gives `sink` the events of an open stream until it ends.
     pub fn join(&self, lean: Lean, sink: S) {
         // The other end lives as long as the runtime does.
-        let _ended_with_the_runtime = self.told.send(Told::Join(Box::new(Member { lean, sink })));
+        let slow = sink.is_slow();
+        let _ended_with_the_runtime = self.told.send(Told::Join(Box::new(Member { lean, sink, slow })));
     }
 
     /// From now on tells the subscribers when they are due. The bell must ring.
     pub async fn arm(&self, timetable: Timetable) {
         let (done, is_done) = oneshot::channel();
         let _ended_with_the_runtime = self.told.send(Told::Arm(timetable, done));
+        let _ended_with_the_runtime = is_done.await;
+    }
+
+    /// From now on the slow readers read at this pace; without one, all that waits for them and like all
+    /// others. The bell must ring.
+    pub async fn slow(&self, pace: Option<Pace>) {
+        let (done, is_done) = oneshot::channel();
+        let _ended_with_the_runtime = self.told.send(Told::Slow(pace, done));
         let _ended_with_the_runtime = is_done.await;
     }
 
@@ -163,6 +194,11 @@ async fn attend<S: Sink>(mut hall: AsyncFd<Hall<S>>, mut told: UnboundedReceiver
                     let _ = done.send(());
                 }
                 Told::Rest(done) => hall.get_mut().rest(done),
+                Told::Slow(pace, done) => {
+                    hall.get_mut().slow(pace);
+                    // Nobody waits any more when the fleet ends.
+                    let _ = done.send(());
+                }
             },
             readable = hall.readable_mut() => {
                 let mut readable = readable.expect("an epoll can be polled");
@@ -191,6 +227,36 @@ impl<S: Sink> Hall<S> {
         self.due = self.members.iter().filter_map(|(key, _)| of(key)).collect();
         self.timetable = Some(timetable);
         self.wind();
+    }
+
+    /// Slow readers are due one after the other, so that they do not all read at once.
+    fn slow(&mut self, pace: Option<Pace>) {
+        self.pace = pace;
+        let slow: Vec<usize> =
+            self.members.iter().filter(|(_, member)| member.slow).map(|(key, _)| key).collect();
+        match pace {
+            Some(Pace::Still) => {}
+            Some(Pace::Every(nanos)) => {
+                let (now, count) = (Moment::now(), slow.len() as u64);
+                let spread = (0..)
+                    .zip(slow)
+                    .map(|(place, key)| Reverse((now.plus_nanos(nanos * place / count), key, None)));
+                self.due.extend(spread);
+                self.wind();
+            }
+            None => {
+                self.due.clear();
+                for key in slow {
+                    self.serve(key, true);
+                }
+            }
+        }
+    }
+
+    fn serve(&mut self, key: usize, over: bool) {
+        if self.members[key].serve(over).is_err() {
+            self.members.remove(key);
+        }
     }
 
     /// Makes nobody due.
@@ -226,6 +292,13 @@ impl<S: Sink> Hall<S> {
         while let Some(Reverse((at, key, what))) = self.due.peek().copied().filter(|due| due.0.0 <= now) {
             self.due.pop();
             let Some(member) = self.members.get_mut(key) else { continue };
+            if let Some(Pace::Every(nanos)) = self.pace.filter(|_| member.slow) {
+                match member.sip() {
+                    Ok(()) => self.due.push(Reverse((at.plus_nanos(nanos), key, None))),
+                    Err(_) => drop(self.members.remove(key)),
+                }
+                continue;
+            }
             match member.due(what) {
                 Ok(true) => {
                     let next = self.timetable.as_ref().and_then(|next| next(key as u64, Some(at)));
@@ -245,14 +318,15 @@ impl<S: Sink> Hall<S> {
             let patience = if self.members.is_empty() { EpollTimeout::ZERO } else { EpollTimeout::NONE };
             let count = self.epoll.wait(&mut self.ready, patience).unwrap_or(0);
             let (mut rings, mut is_due) = (false, false);
-            for event in &self.ready[..count] {
+            for index in 0..count {
+                let event = self.ready[index];
                 match event.data() {
                     BELL => rings = true,
                     TIMER => is_due = true,
                     key => {
                         let key = usize::try_from(key).expect("a key of the slab");
-                        if self.members[key].serve(event.events().intersects(OVER)).is_err() {
-                            self.members.remove(key);
+                        if self.pace.is_none() || !self.members[key].slow {
+                            self.serve(key, event.events().intersects(OVER));
                         }
                     }
                 }
@@ -273,6 +347,13 @@ impl<S: Sink> Member<S> {
         let told = self.lean.due(what);
         self.sink.counted(Some(self.lean.counts()));
         told.inspect_err(|failure| self.sink.over(failure))
+    }
+
+    /// One read, however much waits.
+    fn sip(&mut self) -> Result<(), Failure> {
+        let served = self.lean.sip(&mut self.sink);
+        self.sink.counted(Some(self.lean.counts()));
+        served.inspect_err(|failure| self.sink.over(failure))
     }
 
     fn serve(&mut self, over: bool) -> Result<(), Failure> {

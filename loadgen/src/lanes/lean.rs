@@ -93,6 +93,19 @@ impl Lean {
     /// # Errors
     /// [`Failure::Ended`] at the end of the stream; else what broke it.
     pub fn serve(&mut self, sink: &mut impl Sink, over: bool) -> Result<(), Failure> {
+        self.read(sink, |length| over || length == READ_BUFFER)
+    }
+
+    /// The same with one read only.
+    ///
+    /// # Errors
+    /// As [`Lean::serve`].
+    pub fn sip(&mut self, sink: &mut impl Sink) -> Result<(), Failure> {
+        self.read(sink, |_| false)
+    }
+
+    /// Reads as long as `again` says so of the length of the last read.
+    fn read(&mut self, sink: &mut impl Sink, again: impl Fn(usize) -> bool) -> Result<(), Failure> {
         if let Some(early) = self.early.take() {
             let end = self.tls.as_ref().map(|secured| secured.tls.received());
             feed(&mut self.decoder, &early.0, early.1, end, sink)?;
@@ -110,7 +123,7 @@ impl Lean {
                             secured.tls.open(bytes, |plain, end| feed(decoder, plain, stamp, Some(end), sink))
                         }
                     };
-                    (fed, over || length == READ_BUFFER)
+                    (fed, again(length))
                 }
             });
             match taken {

@@ -84,6 +84,10 @@ pub trait Sink {
     fn event(&mut self, event: &Event<'_>, arrival: Arrival);
     /// After the events of a read: bytes by layer so far; `None` if the stack hides them.
     fn counted(&mut self, counts: Option<Bytes>);
+    /// Whether it reads slowly when slow readers do.
+    fn is_slow(&self) -> bool {
+        false
+    }
     /// Last: the stream is over, [`Failure::Ended`] if in good order.
     fn over(&mut self, failure: &Failure);
 }

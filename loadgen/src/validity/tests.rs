@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use results::run::{BlockResult, Bytes, Environment, KernelCounts, Ledger, SCHEMA, Stages};
+use results::run::{BlockResult, Bytes, Environment, KernelCounts, Ledger, SCHEMA, Slow, Stages};
 use scenarios::Scenario;
 
 const MS: u64 = 1_000_000;
@@ -37,6 +37,7 @@ fn calm(lane: &str) -> Trial {
         connect: LatencyHistogram::default(),
         first_event: LatencyHistogram::default(),
         opening: None,
+        slow: None,
         stages: Stages { pickup: samples(1_000, MS / 10), ..Stages::default() },
         blocks: vec![block],
         bytes: Bytes { payload: 7, event_framing: 2, transport_framing: 1, ..Bytes::default() },
@@ -77,7 +78,7 @@ fn told(trials: Vec<Trial>) -> Vec<(Severity, String)> {
 /// One thing wrong, how bad that is, and what is said of it.
 type Case = (fn(&mut Trial), Severity, &'static str);
 
-const CASES: [Case; 18] = [
+const CASES: [Case; 19] = [
     (|t| t.ledger.delivered -= 1, Severity::Invalid, "the ledger does not close"),
     (|t| t.ledger.unexpected = 1, Severity::Invalid, "the ledger does not close"),
     (
@@ -100,6 +101,15 @@ const CASES: [Case; 18] = [
     (|t| t.ledger.reordered = 1, Severity::Doubt, "1 deliveries came out of order"),
     (|t| t.latency.record(u64::MAX), Severity::Doubt, "1 latencies were above"),
     (|t| t.received_sha256 = "cd".into(), Severity::Invalid, "are not the bodies published"),
+    (
+        |t| {
+            let ledger = Ledger { expected: 9, delivered: 7, lost: 2, ..Ledger::default() };
+            t.ledger = t.ledger + Ledger { dropped_by_server: 1, ..ledger };
+            t.slow = Some(Slow { ledger, ..Slow::default() });
+        },
+        Severity::Invalid,
+        "2 deliveries were lost, the server dropped 1",
+    ),
     (|t| t.failures.extend([("reset".to_owned(), 3)]), Severity::Doubt, "3 connections failed: reset"),
     (|t| t.bytes.control = 1, Severity::Invalid, "decoded 11, the kernel received 10"),
     (

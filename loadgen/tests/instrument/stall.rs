@@ -60,7 +60,7 @@ fn signal(start: Moment, at_ms: u64, pids: &[u32], signal: Signal) {
 fn judge(lane: &mut LaneProcesses, sampled: usize, start: Moment, schedule: &Schedule) {
     let name = lane.lane;
     let measured =
-        lane.collect(schedule, Duration::from_millis(3 * SPAN_MS), Duration::from_secs(2)).unwrap();
+        lane.collect(schedule, Duration::from_millis(3 * SPAN_MS), Duration::from_secs(2), &[]).unwrap();
     let phase = &measured.phases[0];
     assert_eq!(phase.ledger.delivered, phase.ledger.expected, "{name}: {:?}", phase.ledger);
     let p99_ms = phase.latency.quantile(0.99).unwrap() / MS;

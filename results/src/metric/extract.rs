@@ -44,6 +44,19 @@ pub const fn arrived(trial: &Trial) -> u64 {
     ledger.delivered + ledger.duplicated + ledger.corrupted + ledger.unexpected
 }
 
+macro_rules! slow {
+    ($($name:ident: $of:expr;)*) => {
+        $(pub fn $name(_: &Run, trial: &Trial) -> Option<f64> { trial.slow.as_ref().and_then($of) })*
+    };
+}
+slow! {
+    slow_delivered: |slow| per(slow.ledger.delivered, slow.ledger.expected).map(|share| share * 100.0);
+    slow_dropped: |slow| Some(slow.ledger.lost as f64);
+    hub_peak: |slow| Some(slow.hub_peak_bytes as f64 / 1024.0);
+    send_queue: |slow| per(slow.send_queue_bytes, slow.subscribers).map(|bytes| bytes / 1024.0);
+    receive_queue: |slow| per(slow.receive_queue_bytes, slow.subscribers).map(|bytes| bytes / 1024.0);
+}
+
 pub fn failures(_: &Run, trial: &Trial) -> Option<f64> {
     Some(trial.failures.values().sum::<u64>() as f64)
 }

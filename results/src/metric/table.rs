@@ -16,6 +16,9 @@ const CPU: &str = "User and system time of the processes over deliveries. On loo
                    runs inside the sender's send.";
 const KERNEL: &str = "Of this CPU the part in system calls and the network stack; the rest is the program's.";
 const MEMORY: &str = "PSS by least squares over idle connections, in a phase of its own.";
+const SLOW: &str = "Of what was addressed to slow readers, when they had read what waited for them. All other metrics leave \
+                    them out, but for the ledger, bytes and CPU.";
+const QUEUE: &str = "In the kernel when publishing ended, over slow readers.";
 const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
 
 /// Every metric, in the order it is shown.
@@ -47,6 +50,13 @@ pub static ALL: &[Metric] = &[
     count("duplicated", "deliveries", x::duplicated, "Arrived again."),
     count("reordered", "deliveries", x::reordered, "Arrived after a later one."),
     count("corrupted", "deliveries", x::corrupted, "Arrived with a wrong body or name."),
+    trial("slow: delivered", "%", x::slow_delivered, SLOW).higher(),
+    trial("slow: dropped", "deliveries", x::slow_dropped, "To slow readers, by the server: what it counted equals what they lack.")
+        ,
+    trial("slow: held by the server", "KiB", x::hub_peak, "Framed events, at most, for all that had still to read them.")
+        ,
+    trial("slow: held in send queues", "KiB/reader", x::send_queue, QUEUE),
+    trial("slow: held in receive queues", "KiB/reader", x::receive_queue, QUEUE),
     count("connection failures", "failures", x::failures, "Attempts that failed, of every kind.")
         .rank(Rank::Detail),
     trial("deliveries/s", "1/s", x::rate, "Deliveries over the time of publishing: the load, not a limit.")

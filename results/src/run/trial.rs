@@ -33,6 +33,9 @@ pub struct Trial {
     /// What opening all connections cost either side; older files lack it.
     #[serde(default)]
     pub opening: Option<Opening>,
+    /// The subscribers that read slowly, if some did; latency, jitter and blocks leave them out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow: Option<Slow>,
     /// Where the time goes, on the sampled connections.
     pub stages: Stages,
     /// The measured blocks in time order.
@@ -95,6 +98,23 @@ impl Trial {
     }
 }
 
+/// What became of the subscribers that read slowly.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Slow {
+    /// How many there were.
+    pub subscribers: u64,
+    /// Their deliveries, after they had read what waited for them; part of the trial's ledger.
+    pub ledger: Ledger,
+    /// Their latency, ns.
+    pub latency: LatencyHistogram,
+    /// The most bytes of events that the server ever held for subscribers that had still to read them.
+    pub hub_peak_bytes: u64,
+    /// Bytes in the servers' kernel send queues when publishing ended.
+    pub send_queue_bytes: u64,
+    /// Bytes in the clients' kernel receive queues then.
+    pub receive_queue_bytes: u64,
+}
+
 /// Deliveries counted by what became of them: expected = delivered + lost + corrupted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ledger {
@@ -114,6 +134,22 @@ pub struct Ledger {
     pub unexpected: u64,
     /// Of the lost: dropped by the server because the subscriber was too slow, as it counted them.
     pub dropped_by_server: u64,
+}
+
+impl std::ops::Add for Ledger {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            expected: self.expected + other.expected,
+            delivered: self.delivered + other.delivered,
+            lost: self.lost + other.lost,
+            duplicated: self.duplicated + other.duplicated,
+            reordered: self.reordered + other.reordered,
+            corrupted: self.corrupted + other.corrupted,
+            unexpected: self.unexpected + other.unexpected,
+            dropped_by_server: self.dropped_by_server + other.dropped_by_server,
+        }
+    }
 }
 
 impl Ledger {

@@ -6,7 +6,7 @@ use super::Scenario;
 use crate::audience::Audience;
 use crate::binary::Binary;
 use crate::envelope::{Envelope, Identity};
-use crate::lane::{Lane, Transport};
+use crate::lane::{ClientStack, Lane, Transport};
 use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
 use crate::quantity::{Count, Span};
 
@@ -46,6 +46,8 @@ impl Scenario {
         if let Audience::Rooms(rooms) = self.audience {
             count("audience = rooms", Count(rooms), 1, self.subscribers.0)?;
         }
+        in_range("slow", self.slow, 0.0, 0.95)?;
+        count("slow_read", self.slow_read, 0, 1 << 30)?;
         self.memory.iter().try_for_each(|level| count("memory", *level, 1, 100_000))?;
         self.sweep.iter().try_for_each(|size| count("sweep", *size, 0, 1 << 20))?;
         self.share.values().try_for_each(|share| in_range("share", *share, 0.01, 1.0))?;
@@ -75,7 +77,20 @@ impl Scenario {
                 return Err(format!("lane `{lane}` is named twice"));
             }
         }
+        self.check_slow()?;
         self.lanes.iter().filter(|lane| lane.transport.polls()).try_for_each(|lane| self.check_polling(*lane))
+    }
+
+    /// Slow readers are this project's own client on a lane that pushes.
+    fn check_slow(&self) -> Result<(), String> {
+        let unable =
+            |lane: &&Lane| lane.client != ClientStack::Lean || lane.transport.polls() || lane.holds_back();
+        match self.lanes.iter().find(unable).filter(|_| self.slow > 0.0) {
+            None => Ok(()),
+            Some(lane) => Err(format!(
+                "lane `{lane}` cannot read slowly: `slow` needs lanes that push, read by this project's own client, such as `sse-h1` or `ws-h1`"
+            )),
+        }
     }
 
     /// What cannot be polled for.
