@@ -229,6 +229,18 @@ impl Hub {
         self.0.closed.load(Relaxed)
     }
 
+    /// Subscriptions that nobody has given up.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        (0..self.topics()).map(|topic| self.0.topic(topic).readers.len()).sum()
+    }
+
+    /// Bytes of events held now for subscribers that have still to read them.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        self.0.held.load(Relaxed)
+    }
+
     /// The most bytes of events ever held for subscribers that had still to read them.
     #[must_use]
     pub fn peak_bytes(&self) -> u64 {
