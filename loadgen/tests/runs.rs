@@ -227,7 +227,9 @@ fn all_lanes_deliver_the_same_bodies_whole() {
     // The same for bodies that are bytes: encoded where only text travels, and none differs.
     let binary = "--set payload=binary:3k --set binary=base64";
     let run = measured(&format!("-c 10 -r 40 -d 500ms {binary} --lanes {}", lanes.join(",")));
-    for trial in run.trials.iter().filter(|trial| trial.bytes.down() > 0) {
+    // What is compressed is a layer of its own.
+    let plain = |trial: &&Trial| trial.bytes.down() > 0 && trial.lane.coding == Coding::Plain;
+    for trial in run.trials.iter().filter(plain) {
         let encoded = if trial.lane.transport.is_text_only() { 1_000 } else { 0 };
         assert_eq!(trial.bytes.payload, 3_000 * trial.ledger.delivered, "{}", trial.lane);
         let framing = trial.bytes.event_framing / trial.ledger.delivered;

@@ -307,10 +307,33 @@ mod tests {
             ("poll", "1ms"),
             ("hold", "0s"),
             ("lanes", "[\"poll-h1\"]"),
+            ("audience", "everyone"),
+            ("audience", "rooms:251"),
+            ("slow", "1"),
+            ("slow_read", "2g"),
         ];
         let errors: Vec<String> =
             cases.iter().map(|(k, v)| format!("{k}={v}: {}", with(k, v).unwrap_err())).collect();
         insta::assert_snapshot!(errors.join("\n"));
+    }
+
+    #[test]
+    fn a_lane_that_cannot_do_it_is_refused_with_those_that_can() {
+        let refused = |lane: &str, key: &str, value: &str| {
+            let lanes = format!("[\"{lane}\"]");
+            let fields = [("lanes", lanes.as_str()), ("sweep", "[]"), (key, value)];
+            let fields = fields.map(|(key, value)| (key.to_owned(), value.to_owned()));
+            Scenario::load("smoke", &fields).map(|(_, scenario)| scenario).unwrap_err().to_string()
+        };
+        for (lane, key, value) in [
+            ("sse-h1@reqwest", "slow", "0.5"),
+            ("poll-h1", "slow", "0.5"),
+            ("poll-h1", "audience", "each"),
+            ("longpoll-h1", "audience", "rooms:5"),
+        ] {
+            let said = refused(lane, key, value);
+            assert!(said.contains(&format!("lane `{lane}`")) && said.contains("such as `sse-h1`"), "{said}");
+        }
     }
 
     #[test]
