@@ -14,6 +14,7 @@ mod over_time;
 mod palette;
 mod pen;
 mod percentiles;
+pub(crate) mod polling;
 mod render;
 mod stages;
 mod words;
@@ -38,6 +39,7 @@ pub static ALL: &[Chart] = &[
     Chart { name: "memory", draw: memory::draw },
     Chart { name: "bytes", draw: bytes::draw },
     Chart { name: "break-even", draw: break_even::draw },
+    Chart { name: "polling", draw: polling::draw },
     Chart { name: "opening", draw: opening::draw },
     Chart { name: "joining", draw: joining::draw },
     Chart { name: "stages", draw: stages::draw },
@@ -145,7 +147,9 @@ mod tests {
     #[test]
     fn every_chart_draws_the_sample_and_findings_are_words() {
         let run = sample::run();
-        let figures: Vec<Figure> = ALL.iter().map(|chart| (chart.draw)(&run).unwrap()).collect();
+        let polled = sample::with(&["sse-h1", "longpoll-h1", "poll-h1"], 5);
+        let drawn = |chart: &Chart| (chart.draw)(&run).or_else(|| (chart.draw)(&polled)).unwrap();
+        let figures: Vec<Figure> = ALL.iter().map(drawn).collect();
         for (chart, figure) in ALL.iter().zip(&figures) {
             assert_eq!(chart.name, figure.name);
             assert!(figure.question.ends_with('?') && svg(figure).ends_with("</svg>\n"));

@@ -7,6 +7,7 @@ pub mod histograms;
 pub mod latency;
 pub mod metric;
 pub mod picture;
+mod polling;
 pub mod report;
 pub mod run;
 #[cfg(test)]

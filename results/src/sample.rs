@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use scenarios::seed::SplitMix;
-use scenarios::{Lane, Scenario};
+use scenarios::{Lane, Scenario, Transport};
 
 use crate::latency::LatencyHistogram;
 use crate::run::*;
@@ -19,12 +19,14 @@ const BLOCK_NS: u64 = 600_000_000;
 /// bytes of event and of transport framing, bytes of the handshake (down, up).
 struct Kind(&'static str, f64, [f64; 2], [u64; 2], [u64; 2], [u64; 2]);
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 8] = [
     Kind("sse-h1", 8.1, [8.9, 6.6], [9_800, 5_600], [29, 5], [142, 96]),
     Kind("ws-h1", 6.8, [7.4, 6.5], [3_300, 5_500], [10, 4], [166, 156]),
     Kind("raw", 6.1, [6.6, 6.1], [2_900, 5_200], [10, 4], [4, 0]),
     Kind("sse-h1%axum@reqwest", 11.4, [12.5, 8.8], [17_300, 21_500], [29, 5], [142, 96]),
     Kind("sse-h1%axum", 8.6, [9.6, 6.7], [9_900, 5_600], [29, 5], [142, 96]),
+    Kind("longpoll-h1", 9.9, [13.0, 9.4], [9_800, 5_600], [29, 0], [135, 76]),
+    Kind("poll-h1", 131.0, [41.0, 39.0], [9_800, 5_600], [29, 0], [135, 72]),
     Kind("ws-h1%axum", 12.9, [15.2, 8.9], [137_000, 5_600], [10, 4], [166, 156]),
 ];
 
@@ -35,7 +37,9 @@ pub fn run() -> Run {
 
 /// The same with other lanes and another number of repetitions.
 pub fn with(lanes: &[&str], repetitions: u64) -> Run {
-    let overrides = [("lanes".to_owned(), format!("{lanes:?}"))];
+    // A lane that polls cannot be swept in lock-step.
+    let unswept = lanes.contains(&"poll-h1").then(|| ("sweep".to_owned(), "[]".to_owned()));
+    let overrides: Vec<_> = [("lanes".to_owned(), format!("{lanes:?}"))].into_iter().chain(unswept).collect();
     let (name, scenario) = Scenario::load("ticker", &overrides).unwrap();
     let mut draw = SplitMix::new(5, 5);
     let lanes = scenario.lanes.clone();
@@ -105,7 +109,7 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
         connections: SUBSCRIBERS,
         handshake_down: handshake[0] * SUBSCRIBERS,
         handshake_up: handshake[1] * SUBSCRIBERS,
-        ..bytes(delivered, 152, framing)
+        ..polled(lane, bytes(delivered, 152, framing), delivered)
     };
     Trial {
         lane,
@@ -195,12 +199,27 @@ fn bytes(events: u64, payload: u64, framing: [u64; 2]) -> Bytes {
     }
 }
 
+/// Two polls an event, one of them in vain; a long poll an event.
+fn polled(lane: Lane, bytes: Bytes, events: u64) -> Bytes {
+    let empty_polls = u64::from(lane.transport == Transport::Poll) * events;
+    let polls = u64::from(lane.transport.polls()) * events + empty_polls;
+    Bytes {
+        polls,
+        empty_polls,
+        poll_heads: 136 * (polls - empty_polls) + 89 * empty_polls,
+        empty_poll_heads: 89 * empty_polls,
+        up: 84 * polls,
+        ..bytes
+    }
+}
+
 fn kernel(bytes: &Bytes, events: u64) -> KernelCounts {
-    let segments = events * (bytes.down() / events).div_ceil(1448);
+    let segments = bytes.polls.max(events * (bytes.down() / events).div_ceil(1448));
     KernelCounts {
         down_bytes: bytes.down(),
+        up_bytes: bytes.up,
         down_segments: segments,
-        up_segments: segments * 97 / 100,
+        up_segments: segments * 97 / 100 + bytes.polls,
         down_data_segments: segments,
         server_sent_bytes: bytes.down(),
         ..KernelCounts::default()
@@ -292,6 +311,7 @@ pub fn broken() -> Vec<Run> {
     };
     vec![
         with(&["raw"], 1),
+        with(&["sse-h1", "poll-h1"], 1),
         with(&["sse-h1", "ws-h1"], 1),
         edited(|run| (run.trials, run.memory, run.sweep, run.sockets) = Default::default()),
         edited(|run| run.trials.clear()),

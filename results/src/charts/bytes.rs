@@ -19,7 +19,9 @@ const DOWN: [Layer; 7] = [
     ("payload", 0, |bytes, _| bytes.payload),
     ("event framing", 4, |bytes, _| bytes.event_framing),
     ("payload and event framing, compressed", 7, |bytes, _| bytes.coded),
-    ("HTTP/WebSocket framing", 1, |bytes, _| bytes.transport_framing + bytes.control),
+    ("HTTP/WebSocket framing, heads of polls", 1, |bytes, _| {
+        bytes.transport_framing + bytes.control + bytes.poll_heads
+    }),
     ("TLS records", 6, |bytes, _| bytes.tls),
     (
         "stream, not split by this client",

@@ -31,7 +31,7 @@ pub struct Part {
     pub said: String,
 }
 
-/// An SSE lane beside a WebSocket lane.
+/// An SSE lane beside a WebSocket lane, or beside the lane it is compared with instead.
 pub struct Pair<'a> {
     pub run: &'a Run,
     pub sse: Lane,
@@ -47,6 +47,8 @@ pub struct Evidence<'a> {
     pub stock: Option<Pair<'a>>,
     /// The tuned ones on other carriers, which open their streams otherwise.
     pub opened_otherwise: Vec<Pair<'a>>,
+    /// SSE beside traditional polling, then beside long polling.
+    pub polled: [Option<Pair<'a>>; 2],
 }
 
 /// What may stand behind `sse` and `ws` beside HTTP/1.1 without TLS.
@@ -61,6 +63,7 @@ impl<'a> Evidence<'a> {
                 .filter_map(|on| Pair::new(run, &format!("sse{on}"), &format!("ws{on}"), judged_further))
                 .collect(),
             stock: Pair::new(run, "sse-h1%axum", "ws-h1%axum", judged),
+            polled: ["poll-h1", "longpoll-h1"].map(|lane| Pair::new(run, "sse-h1", lane, judged_further)),
         }
     }
 }

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::evidence::{Answer, Evidence, Pair, Part, sides, weigh};
 use super::{Claim, Finding, Verdict};
+use crate::charts::polling::said as crossing;
+use crate::polling::Costs;
 use crate::stats::{Judgement, MARGIN};
 use crate::summary::lanes;
 use crate::sweep::{pairs, ratios, settled, stream};
@@ -187,6 +189,27 @@ fn compression(pair: &Pair<'_>) -> String {
         return "What compression changes was not measured in this run.".to_owned();
     }
     format!("With compression (medians): {}.", said.join("; "))
+}
+
+/// Claim 5: an event costs less over SSE and is fresher, against either kind of polling, at the rate of
+/// this run; the rate at which bytes turn is computed.
+pub fn polling(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let (mut parts, mut numbers) = (Vec::new(), Vec::new());
+    for (pair, lane) in evidence.polled.iter().zip(["poll-h1", "longpoll-h1"]) {
+        let Some(pair) = pair else {
+            let said = format!("This run did not measure both sse-h1 and {lane}.");
+            numbers.push(said.clone());
+            parts.push(Part { name: lane.to_owned(), answer: Answer::Missing, said });
+            continue;
+        };
+        let found = pair.parts(claim.metrics, Judgement::Better);
+        numbers.push(format!("{}.", pair.found(&found)));
+        parts.extend(found.into_iter().map(|part| Part { name: format!("{} ({lane})", part.name), ..part }));
+    }
+    let poll = evidence.polled[0].as_ref();
+    numbers
+        .extend(poll.and_then(|pair| Costs::of(pair.run, pair.sse, pair.ws)).map(|costs| crossing(&costs)));
+    (weigh(&parts, || sides(&parts)), numbers.join(" "))
 }
 
 /// Claim 10: an SSE server needs less of everything, on the tuned stack and on the stock one. One of

@@ -42,7 +42,16 @@ fn tuned(repetitions: u64) -> Run {
     sample::with(&TUNED, repetitions)
 }
 
+/// SSE and both kinds of polling.
+fn polled() -> Run {
+    sample::with(&["sse-h1", "longpoll-h1", "poll-h1"], 5)
+}
+
 fn inverse(run: Run) -> Run {
+    if run.scenario.lanes.iter().any(|lane| lane.transport.polls()) {
+        // Long polling lies between the two, so it too is the better one then.
+        return exchanged(run, TUNED[0], "poll-h1");
+    }
     exchanged(exchanged(run, TUNED[0], TUNED[1]), STOCK[0], STOCK[1])
 }
 
@@ -95,10 +104,11 @@ fn lean_sse() -> Run {
 }
 
 /// A run that supports the claim, and is refuted by its inverse.
-const FLIPS: [(u8, fn() -> Run); 6] = [
+const FLIPS: [(u8, fn() -> Run); 7] = [
     (2, quick_to_open),
     (3, || tuned(5)),
     (4, headers_on_every_push),
+    (5, polled),
     (6, of_bytes),
     (7, heavy_envelope),
     (10, lean_sse),
@@ -168,6 +178,21 @@ fn one_stack_alone_is_no_verdict_and_names_the_other() {
         assert_eq!(said.word(10), "not measured");
         assert!(said.reason(10).contains(&format!("The {missing} servers were not in this run.")));
     }
+}
+
+/// What the run computes for other rates is said beside the verdict, and one kind of polling alone is
+/// not judged.
+#[test]
+fn polling_names_the_rate_at_which_bytes_turn() {
+    let said = Said::of(&polled());
+    assert!(
+        said.reason(5).contains("below ") && said.reason(5).contains("events an interval"),
+        "{}",
+        said.reason(5)
+    );
+    let alone = Said::of(&sample::with(&["sse-h1", "poll-h1"], 5));
+    assert_eq!(alone.word(5), "not measured");
+    assert!(alone.reason(5).contains("This run did not measure both sse-h1 and longpoll-h1."));
 }
 
 /// No practical difference is no support: neither for "sooner" nor for "fewer".

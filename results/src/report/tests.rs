@@ -32,7 +32,7 @@ fn a_report_is_the_same_bytes_each_time() {
     write(&run, folder).unwrap();
     assert!(first == files(folder));
     let has = |end: &str| first.keys().any(|name| name.ends_with(end));
-    for chart in charts::ALL {
+    for chart in charts::ALL.iter().filter(|chart| (chart.draw)(&run).is_some()) {
         assert!(has(&format!("charts/{}.svg", chart.name)) && has(&format!("charts/{}.png", chart.name)));
     }
     for name in ["report.html", "trials.csv", "blocks.csv", "histograms/sse-h1-axum-reqwest-r5.hgrm"] {
