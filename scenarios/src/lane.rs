@@ -42,14 +42,40 @@ pub enum Carrier {
 }
 
 /// How what is pushed is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Coding {
     /// Not at all.
+    #[default]
     Plain,
     /// A gzip stream a response (RFC 9110 8.4.1.3), flushed behind every event.
     Gzip,
     /// The same without flushes: the fault that holds events back.
     GzipBuffered,
+    /// permessage-deflate (RFC 7692) with context takeover: a message may refer to those before it.
+    Deflate,
+    /// The same without: a message is compressed once for all.
+    DeflateStateless,
+}
+
+impl Coding {
+    /// Whether an event stream is coded as one gzip stream.
+    #[must_use]
+    pub const fn is_gzip(self) -> bool {
+        match self {
+            Self::Gzip | Self::GzipBuffered => true,
+            Self::Plain | Self::Deflate | Self::DeflateStateless => false,
+        }
+    }
+
+    /// Whether a message may refer to those before it; `None` where messages are not compressed.
+    #[must_use]
+    pub const fn takeover(self) -> Option<bool> {
+        match self {
+            Self::Deflate => Some(true),
+            Self::DeflateStateless => Some(false),
+            Self::Plain | Self::Gzip | Self::GzipBuffered => None,
+        }
+    }
 }
 
 /// Which server code path pushes.
@@ -118,7 +144,7 @@ const EACH: &[Transport] =
     &[Transport::Sse, Transport::Ws, Transport::Raw, Transport::LongPoll, Transport::Poll];
 
 /// `(suffix, coding, transports it can code, about)`.
-const CODINGS: [(&str, Coding, &[Transport], &str); 3] = [
+const CODINGS: [(&str, Coding, &[Transport], &str); 5] = [
     ("", Coding::Plain, EACH, ""),
     (
         "+gzip",
@@ -131,6 +157,18 @@ const CODINGS: [(&str, Coding, &[Transport], &str); 3] = [
         Coding::GzipBuffered,
         &[Transport::Sse],
         "gzip that is never flushed: the fault that holds events back",
+    ),
+    (
+        "+deflate",
+        Coding::Deflate,
+        &[Transport::Ws],
+        "permessage-deflate (level 6, window 32 KiB) with context takeover, a context a connection",
+    ),
+    (
+        "+deflate-stateless",
+        Coding::DeflateStateless,
+        &[Transport::Ws],
+        "permessage-deflate (level 6) without context takeover, compressed once for all",
     ),
 ];
 

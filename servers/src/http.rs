@@ -21,17 +21,19 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN,
-    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
 };
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use scenarios::Coding;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::hub::{Hub, Subscription};
 use crate::lanes::poll::{self, Polled};
+use crate::lanes::ws::Opened;
 use crate::lanes::{self, gzip, ws};
 use crate::wire::Meter;
 
@@ -62,8 +64,6 @@ pub type Pages = dyn Fn(&str) -> Option<Page> + Send + Sync;
 pub struct Site {
     /// `GET /sse`.
     pub sse: Option<Hub>,
-    /// How events of `/sse` are compressed for clients that take gzip; not at all if `None`.
-    pub gzip: Option<gzip::Flush>,
     /// `GET /ws`.
     pub ws: Option<Hub>,
     /// `GET /poll` and `GET /longpoll`, with `?after=ID`.
@@ -72,6 +72,10 @@ pub struct Site {
     pub pages: Option<Box<Pages>>,
     /// Origins that may open a WebSocket from elsewhere, such as `https://example.org`.
     pub origins: Vec<String>,
+    /// How what is pushed is compressed for clients that take it.
+    pub coding: Coding,
+    /// `GET /echo`: a WebSocket that gets back what it says, for conformance tests.
+    pub echo: bool,
     /// What a client may take.
     pub limits: Limits,
 }
@@ -111,8 +115,8 @@ impl http_body::Body for Body {
     }
 }
 
-/// Holds the subscription of a connection that is about to leave HTTP.
-type Upgrading = Mutex<Option<Subscription>>;
+/// Holds what a connection that is about to leave HTTP is for.
+type Upgrading = Mutex<Option<Opened>>;
 
 type Answer = Result<Response<Body>, Infallible>;
 
@@ -125,7 +129,8 @@ impl Site {
         let page = || self.pages.as_ref().and_then(|pages| pages(path));
         let found = match (path, &self.sse, &self.ws, &self.poll) {
             ("/sse", Some(hub), _, _) => Some(Found::Sse(hub)),
-            ("/ws", _, Some(hub), _) => Some(Found::Ws(hub)),
+            ("/ws", _, Some(hub), _) => Some(Found::Ws(Some(hub))),
+            ("/echo", ..) if self.echo => Some(Found::Ws(None)),
             ("/poll", _, _, Some(polled)) => Some(Found::Poll(polled)),
             ("/longpoll", _, _, Some(polled)) => Some(Found::LongPoll(polled)),
             _ => page().map(Found::Page),
@@ -167,7 +172,9 @@ impl Site {
     fn events(&self, headers: &HeaderMap, subscription: Subscription) -> Response<Body> {
         let kind = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
         let plain = |subscription: Subscription| Body::Events(Box::pin(subscription.into_stream()));
-        let Some(flush) = self.gzip else { return with(Response::new(plain(subscription)), &kind) };
+        let Some(flush) = gzip::Flush::of(self.coding) else {
+            return with(Response::new(plain(subscription)), &kind);
+        };
         if !gzip::accepted(headers) {
             return with(with(Response::new(plain(subscription)), &kind), &[(VARY, "accept-encoding")]);
         }
@@ -175,7 +182,7 @@ impl Site {
         with(with(response, &kind), &[(CONTENT_ENCODING, "gzip"), (VARY, "accept-encoding")])
     }
 
-    fn upgrade<B>(&self, request: &Request<B>, hub: &Hub, upgrading: &Upgrading) -> Response<Body> {
+    fn upgrade<B>(&self, request: &Request<B>, hub: Option<&Hub>, upgrading: &Upgrading) -> Response<Body> {
         let key = match ws::accept_key(request.version(), request.headers()) {
             Ok(key) => key,
             Err(refusal) => {
@@ -185,12 +192,14 @@ impl Site {
         if !origin_allowed(request.headers(), &self.origins) {
             return status(StatusCode::FORBIDDEN);
         }
-        let Some(subscription) = hub.subscribe_as(lanes::client(request.uri())) else {
-            return status(StatusCode::SERVICE_UNAVAILABLE);
+        let (opened, extension) = match ws::open(self.coding, request, hub) {
+            Ok(opened) => opened,
+            Err(refusal) => return status(refusal),
         };
-        *upgrading.lock().expect("no holder of this lock panics") = Some(subscription);
+        *upgrading.lock().expect("no holder of this lock panics") = Some(opened);
         let mut response = status(StatusCode::SWITCHING_PROTOCOLS);
         response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, key);
+        response.headers_mut().extend(extension.map(|value| (SEC_WEBSOCKET_EXTENSIONS, value)));
         with(response, &[(CONNECTION, "upgrade"), (UPGRADE, "websocket")])
     }
 
@@ -202,7 +211,8 @@ impl Site {
 
 enum Found<'a> {
     Sse(&'a Hub),
-    Ws(&'a Hub),
+    /// Without a hub, an echo.
+    Ws(Option<&'a Hub>),
     Poll(&'a Polled),
     LongPoll(&'a Polled),
     Page(Page),
@@ -249,8 +259,8 @@ pub async fn serve_site<S>(stream: S, meter: Arc<Meter>, site: Arc<Site>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    if let Some((stream, read, subscription)) = answer_requests(stream, &meter, site).await {
-        tokio::spawn(ws::serve(stream, read, subscription));
+    if let Some((stream, read, opened)) = answer_requests(stream, &meter, site).await {
+        tokio::spawn(ws::serve(stream, read, opened));
     }
 }
 
@@ -259,7 +269,7 @@ async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
     meter: &Meter,
     site: Arc<Site>,
-) -> Option<(S, Vec<u8>, Subscription)> {
+) -> Option<(S, Vec<u8>, Opened)> {
     let upgrading = Upgrading::default();
     let service = service_fn(|request: Request<Incoming>| {
         site.answer(&request, &upgrading)
@@ -283,12 +293,12 @@ async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let parts = connection.into_parts();
     let mut stream = parts.io.into_inner();
-    let subscription = upgrading.lock().expect("no holder of this lock panics").take();
-    if subscription.is_none() {
+    let opened = upgrading.lock().expect("no holder of this lock panics").take();
+    if opened.is_none() {
         // An error says that the client left first.
         let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
     }
-    Some((stream, parts.read_buf.to_vec(), subscription?))
+    Some((stream, parts.read_buf.to_vec(), opened?))
 }
 
 /// Serves a connection of a stock lane to its end.

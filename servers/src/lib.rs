@@ -11,5 +11,6 @@ pub mod lanes;
 pub mod listen;
 pub mod publisher;
 pub mod tls;
+pub mod websocket;
 pub mod window;
 pub mod wire;

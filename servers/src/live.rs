@@ -7,7 +7,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use scenarios::{Block, Carrier, Lane, Moment, Scenario, Schedule};
+use scenarios::{Block, Carrier, Coding, Lane, Moment, Scenario, Schedule};
 use servers::http::{HEAD_BYTES, Limits, Site};
 use servers::hub::Hub;
 use servers::lanes::poll::Polled;
@@ -64,12 +64,13 @@ async fn serve(
     announce(name, scenario, http.address, tcp.address, tls);
     let site = Site {
         sse: Some(sse.clone()),
-        gzip: None,
         ws: Some(ws.clone()),
         // Who polls gets what everybody gets.
         poll: (sse.topics() == 1).then(|| Polled { hub: sse.clone(), hold: scenario.hold.0 }),
         pages: Some(page::pages(&timetable, scenario)),
         origins,
+        coding: Coding::Plain,
+        echo: false,
         limits: Limits::default(),
     };
     let listeners = [

@@ -4,6 +4,7 @@
 
 use httparse::{Response, Status};
 use scenarios::{Coding, Lane, Transport};
+use servers::websocket::deflate::{self, Context};
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
 use super::Target;
@@ -49,15 +50,15 @@ impl Handshake {
             Transport::Sse => format!(
                 "GET {SSE_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\n\
                  accept: text/event-stream\r\n{}cache-control: no-store\r\n\r\n",
-                match self.coding {
-                    Coding::Plain => "",
-                    Coding::Gzip | Coding::GzipBuffered => "accept-encoding: gzip\r\n",
-                }
+                if self.coding.is_gzip() { "accept-encoding: gzip\r\n" } else { "" }
             ),
             Transport::Ws => format!(
                 "GET {WS_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
-                 sec-websocket-version: 13\r\nsec-websocket-key: {}\r\n\r\n",
-                self.key
+                 sec-websocket-version: 13\r\nsec-websocket-key: {}\r\n{}\r\n",
+                self.key,
+                self.coding.takeover().map_or(String::new(), |takeover| {
+                    format!("sec-websocket-extensions: {}\r\n", deflate::offer(takeover))
+                })
             ),
             Transport::LongPoll | Transport::Poll => return poll::request(self.transport, host, b""),
             Transport::Raw => return raw::name(client),
@@ -90,7 +91,7 @@ impl Handshake {
         let wire = match self.transport {
             Transport::Ws => {
                 self.check_upgrade(&response)?;
-                Wire::Ws(Ws::new(identity, envelope))
+                Wire::Ws(Ws::new(identity, envelope).inflating(self.compression(&response)?))
             }
             Transport::Sse | Transport::Raw | Transport::LongPoll | Transport::Poll => {
                 let stream = Sse::new(body(&response, self.coding)?);
@@ -99,6 +100,23 @@ impl Handshake {
             }
         };
         Ok(Some((length, wire)))
+    }
+
+    /// How the server compresses, which must be as it was offered (RFC 6455 9.1: an extension that was not
+    /// requested fails the connection).
+    fn compression(&self, response: &Response<'_, '_>) -> Result<Option<Context>, Failure> {
+        let said = header(response, "sec-websocket-extensions");
+        let wrong = |what: &str| {
+            Failure::Protocol(format!("wrong `sec-websocket-extensions` in the upgrade: {what}"))
+        };
+        match (self.coding.takeover(), said) {
+            (None, None) => Ok(None),
+            (None, Some(said)) => Err(wrong(said)),
+            (Some(takeover), said) => match deflate::accept(said, takeover) {
+                Ok(agreed) => Ok(Some(agreed.down)),
+                Err(why) => Err(wrong(&why)),
+            },
+        }
     }
 
     /// RFC 6455 4.1, the client's requirements on the server's response.
@@ -112,7 +130,6 @@ impl Handshake {
             ),
             ("connection", list(response, "connection").any(|token| token.eq_ignore_ascii_case("upgrade"))),
             ("sec-websocket-accept", header(response, "sec-websocket-accept") == Some(accept.as_str())),
-            ("sec-websocket-extensions", header(response, "sec-websocket-extensions").is_none()),
             ("sec-websocket-protocol", header(response, "sec-websocket-protocol").is_none()),
         ];
         match fits.iter().find(|(_, fits)| !fits) {
@@ -150,10 +167,7 @@ pub fn body(response: &Response<'_, '_>, coding: Coding) -> Result<Body, Failure
     if !essence.eq_ignore_ascii_case("text/event-stream") {
         return Err(Failure::ContentType(content_type.to_owned()));
     }
-    let asked_for = match coding {
-        Coding::Plain => "identity",
-        Coding::Gzip | Coding::GzipBuffered => "gzip",
-    };
+    let asked_for = if coding.is_gzip() { "gzip" } else { "identity" };
     let said = header(response, "content-encoding").unwrap_or("identity");
     if !said.eq_ignore_ascii_case(asked_for) {
         let other = format!("content encoding `{said}` is not the `{asked_for}` that was asked for");

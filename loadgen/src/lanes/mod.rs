@@ -33,7 +33,6 @@ pub mod sse_event;
 pub mod tls;
 pub mod tungstenite;
 pub mod ws;
-pub mod ws_frame;
 
 #[cfg(test)]
 mod tests;

@@ -42,11 +42,7 @@ impl Sse {
     /// The same in a body of this content coding.
     #[must_use]
     pub fn coded(self, coding: Coding) -> Self {
-        let gunzip = match coding {
-            Coding::Plain => None,
-            Coding::Gzip | Coding::GzipBuffered => Some(Box::default()),
-        };
-        Self { gunzip, ..self }
+        Self { gunzip: coding.is_gzip().then(Box::default), ..self }
     }
 
     /// From now on events inside a compressed body have their exact place.

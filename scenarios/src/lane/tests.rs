@@ -19,6 +19,8 @@ fn every_lane_reads_back_from_its_name() {
             "poll-h1",
             "sse-h1+gzip",
             "sse-h1+gzip-buffered",
+            "ws-h1+deflate",
+            "ws-h1+deflate-stateless",
             "sse-h1+tls",
             "ws-h1+tls",
             "raw+tls",
@@ -26,6 +28,8 @@ fn every_lane_reads_back_from_its_name() {
             "poll-h1+tls",
             "sse-h1+gzip+tls",
             "sse-h1+gzip-buffered+tls",
+            "ws-h1+deflate+tls",
+            "ws-h1+deflate-stateless+tls",
             "sse-h1@reqwest",
             "ws-h1@tungstenite",
             "sse-h1%axum",
@@ -48,15 +52,18 @@ fn a_wrong_name_is_answered_with_the_nearest() {
 
 #[test]
 fn parts_that_do_not_combine_are_refused_by_name_with_the_lanes_that_have_them() {
-    for (name, option) in [
-        ("ws-h1+gzip", "+gzip"),
-        ("raw+gzip+tls", "+gzip"),
-        ("sse-h1+gzip%axum", "%axum"),
-        ("sse-h1+gzip@reqwest", "@reqwest"),
-        ("sse-h1+tls+gzip", "+gzip"),
+    for (name, option, base) in [
+        ("ws-h1+gzip", "+gzip", "sse-h1"),
+        ("raw+gzip+tls", "+gzip", "sse-h1"),
+        ("sse-h1+gzip%axum", "%axum", "sse-h1"),
+        ("sse-h1+gzip@reqwest", "@reqwest", "sse-h1"),
+        ("sse-h1+tls+gzip", "+gzip", "sse-h1"),
+        ("sse-h1+deflate", "+deflate", "ws-h1"),
+        ("raw+deflate-stateless", "+deflate-stateless", "ws-h1"),
+        ("ws-h1+deflate@tungstenite", "@tungstenite", "ws-h1"),
     ] {
         let error = name.parse::<Lane>().unwrap_err();
-        let expected = format!("there is no lane `{name}`: `{option}` goes with sse-h1");
+        let expected = format!("there is no lane `{name}`: `{option}` goes with {base}");
         assert!(error.starts_with(&expected), "{error}");
     }
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use futures_util::Stream;
 use hyper::header::{ACCEPT_ENCODING, HeaderMap};
+use scenarios::Coding;
 
 use crate::hub::Subscription;
 
@@ -30,6 +31,18 @@ pub enum Flush {
     EachEvent,
     /// It leaves when the compressor's buffer is full.
     Never,
+}
+
+impl Flush {
+    /// How a lane's coding treats an event stream; the codings of messages are no matter of its response.
+    #[must_use]
+    pub const fn of(coding: Coding) -> Option<Self> {
+        match coding {
+            Coding::Gzip => Some(Self::EachEvent),
+            Coding::GzipBuffered => Some(Self::Never),
+            Coding::Plain | Coding::Deflate | Coding::DeflateStateless => None,
+        }
+    }
 }
 
 /// Whether a client takes gzip (RFC 9110 12.5.3).

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::Uri;
-use scenarios::{Coding, Envelope, Lane, Scenario, ServerStack, Transport, binary, envelope};
+use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, binary, envelope};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http::{self, Limits, Site};
@@ -42,14 +42,11 @@ impl Service {
     pub fn of(lane: Lane, hub: Hub, scenario: &Scenario, limits: Limits) -> Self {
         match (lane.transport, lane.server) {
             (Transport::Raw, _) => Self::Raw(hub),
-            (Transport::Sse, ServerStack::Tuned) => Self::Site(Arc::new(Site {
-                sse: Some(hub),
-                gzip: gzip_of(lane.coding),
-                limits,
-                ..Site::default()
-            })),
+            (Transport::Sse, ServerStack::Tuned) => {
+                Self::Site(Arc::new(Site { sse: Some(hub), coding: lane.coding, limits, ..Site::default() }))
+            }
             (Transport::Ws, ServerStack::Tuned) => {
-                Self::Site(Arc::new(Site { ws: Some(hub), limits, ..Site::default() }))
+                Self::Site(Arc::new(Site { ws: Some(hub), coding: lane.coding, limits, ..Site::default() }))
             }
             (Transport::Sse, ServerStack::Axum) => {
                 Self::Router(axum_sse::routes(hub, scenario.identity), limits)
@@ -95,15 +92,6 @@ pub fn client(uri: &Uri) -> u64 {
     fields.find_map(|field| field.strip_prefix("client=")?.parse().ok()).unwrap_or(0)
 }
 
-/// How a coding treats an event stream; the codings of messages are no matter of its response.
-fn gzip_of(coding: Coding) -> Option<gzip::Flush> {
-    match coding {
-        Coding::Plain => None,
-        Coding::Gzip => Some(gzip::Flush::EachEvent),
-        Coding::GzipBuffered => Some(gzip::Flush::Never),
-    }
-}
-
 /// Frames event `seq` as the lane's hub carries it.
 ///
 /// # Errors
@@ -118,7 +106,7 @@ pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<B
     let message = || envelope::encode(*identity, *envelope, seq, event, body);
     match (lane.transport, lane.server) {
         (Transport::Raw, _) => Ok(raw::frame(&message())),
-        (Transport::Ws, ServerStack::Tuned) => ws::frame(&message(), is_binary),
+        (Transport::Ws, ServerStack::Tuned) => ws::frame(lane.coding, &message(), is_binary),
         (Transport::Ws, ServerStack::Axum) if is_binary => Ok(message().into()),
         (Transport::Ws, ServerStack::Axum) => {
             text(&message()).map(|text| Bytes::copy_from_slice(text.as_bytes()))

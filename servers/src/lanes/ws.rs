@@ -1,26 +1,30 @@
-//! WebSocket, tuned: tungstenite reads and answers control frames, events are written pre-framed.
+//! WebSocket, tuned: events are written pre-framed, what the client says is read by our own codec.
 //!
 //! An event's frame is the same for all subscribers (a server does not mask), so it is encoded once
-//! and its bytes are shared; what tungstenite has still to write goes out before each, so that no
-//! pong can land inside a half-written frame.
+//! and its bytes are shared. With permessage-deflate and context takeover each connection compresses for
+//! itself; without takeover the compressed frame is shared like a plain one. Crates that offer the
+//! extension (sockudo-ws, yawc) own the whole path, so that a lane on them would show the crate and
+//! not what compression costs; tungstenite has none and rejects RSV1. So flate2 compresses on this same path,
+//! and `websocket/` reads what a client sends, compressed or not; Autobahn holds both to the RFCs.
 
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
-use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::header::{CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use hyper::{StatusCode, Version};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::Error;
+use bytes::Bytes;
+use hyper::header::{
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
+    UPGRADE,
+};
+use hyper::{Request, StatusCode, Version};
+use scenarios::Coding;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 
-use crate::hub::Subscription;
+use crate::hub::{Hub, Subscription};
+use crate::websocket::deflate::{self, Agreed, Context, Deflater, WINDOW_BITS};
+use crate::websocket::frame::{GOING_AWAY, Header, Opcode, Role, write};
+use crate::websocket::peer::{Message, Peer};
 
-/// tungstenite fills its read buffer with zeros before every read; its default of 128 KiB is most
-/// of what a delivery costs there.
+/// What a connection reads into, bytes.
 pub const READ_BUFFER_BYTES: usize = 1024;
 
 /// The largest message and frame a client may send.
@@ -29,29 +33,20 @@ pub const MESSAGE_BYTES: usize = 64 * 1024;
 /// How long a client may take to answer a close.
 pub const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Frames a message of text or of bytes: FIN, not masked.
+/// Frames a message of text or of bytes: FIN, not masked; compressed where that is the same for all.
 ///
 /// # Errors
 /// Text that is not UTF-8.
-pub fn frame(message: &[u8], is_binary: bool) -> Result<Bytes, String> {
+pub fn frame(coding: Coding, message: &[u8], is_binary: bool) -> Result<Bytes, String> {
     if !is_binary {
         super::text(message)?;
     }
-    let mut out = BytesMut::with_capacity(10 + message.len());
-    out.put_u8(if is_binary { 0x82 } else { 0x81 });
-    match message.len() {
-        length @ ..126 => out.put_u8(length as u8),
-        length @ 126..0x1_0000 => {
-            out.put_u8(126);
-            out.put_u16(length as u16);
-        }
-        length => {
-            out.put_u8(127);
-            out.put_u64(length as u64);
-        }
-    }
-    out.put_slice(message);
-    Ok(out.freeze())
+    let opcode = if is_binary { Opcode::Binary } else { Opcode::Text };
+    let shared = (coding == Coding::DeflateStateless)
+        .then(|| Deflater::new(Context { takeover: false, window_bits: WINDOW_BITS }).message(message));
+    let mut out = Vec::with_capacity(10 + message.len());
+    write(&mut out, Role::Server, opcode, shared.is_some(), shared.as_deref().unwrap_or(message));
+    Ok(out.into())
 }
 
 /// Checks an opening handshake (RFC 6455 4.2.1); the value of `Sec-WebSocket-Accept`.
@@ -74,84 +69,183 @@ pub fn accept_key(version: Version, headers: &HeaderMap) -> Result<HeaderValue, 
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| StatusCode::BAD_REQUEST)
 }
 
-/// Serves an upgraded connection until its close handshake ends; `read` are the bytes that
-/// followed the request.
-pub async fn serve<S>(stream: S, read: Vec<u8>, mut subscription: Subscription)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(Some(MESSAGE_BYTES))
-        .max_frame_size(Some(MESSAGE_BYTES));
-    let mut socket = WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-    let goodbye = loop {
-        tokio::select! {
-            biased;
-            message = socket.next() => match message {
-                Some(Ok(Message::Close(_))) => break None,
-                Some(Ok(_)) => {}
-                Some(Err(err)) => match complaint(&err) {
-                    Some(code) => break Some(code),
-                    None => return,
-                },
-                None => return,
-            },
-            event = subscription.next() => {
-                let Some(event) = event else { break Some(CloseCode::Away) };
-                if write(&mut socket, &event).await.is_err() {
-                    return;
-                }
-            }
+/// What an open WebSocket is for.
+#[derive(Debug)]
+pub enum Purpose {
+    /// It gets the events of a hub; what its client says is read and dropped.
+    Events(Subscription),
+    /// It gets back what it says: for conformance tests, on the very path that serves events.
+    Echo,
+    /// It is to end.
+    Farewell,
+}
+
+/// A WebSocket that a handshake opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// How its client compresses, if it may.
+    pub up: Option<Context>,
+    /// How this end compresses for it alone, if it does: a frame of the hub may be compressed for all.
+    pub down: Option<Context>,
+}
+
+/// Opens what a client asked for, the events of `hub` or an echo, and answers the compression that it
+/// offers (RFC 7692 5.1).
+///
+/// # Errors
+/// The status to refuse it with: the hub is closed, or its frames are compressed for all and this client
+/// cannot read them.
+pub fn open<B>(
+    coding: Coding,
+    request: &Request<B>,
+    hub: Option<&Hub>,
+) -> Result<(Opened, Option<HeaderValue>), StatusCode> {
+    let fields = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS);
+    let offers = fields.iter().filter_map(|value| value.to_str().ok());
+    let (agreed, answer) = coding.takeover().and_then(|takeover| deflate::answer(offers, takeover)).unzip();
+    let up = agreed.map(|agreed: Agreed| agreed.up);
+    let down = agreed.map(|agreed| agreed.down);
+    let answer = answer.and_then(|answer: String| HeaderValue::from_str(&answer).ok());
+    let Some(hub) = hub else { return Ok((Opened { purpose: Purpose::Echo, up, down }, answer)) };
+    let is_shared = coding == Coding::DeflateStateless;
+    if is_shared && down.is_none_or(|down| down.window_bits < WINDOW_BITS) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let subscription =
+        hub.subscribe_as(super::client(request.uri())).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    let opened = Opened { purpose: Purpose::Events(subscription), up, down: down.filter(|_| !is_shared) };
+    Ok((opened, answer))
+}
+
+impl Purpose {
+    /// The next event; `None` when there will be none. Nothing is lost when the future is dropped.
+    async fn next(&mut self) -> Option<Bytes> {
+        match self {
+            Self::Events(subscription) => subscription.next().await,
+            Self::Echo | Self::Farewell => std::future::pending().await,
         }
-    };
-    drop(subscription);
-    close(&mut socket, goodbye).await;
-}
-
-async fn write<S: AsyncRead + AsyncWrite + Unpin>(
-    socket: &mut WebSocketStream<S>,
-    frame: &[u8],
-) -> Result<(), Error> {
-    socket.flush().await?;
-    socket.get_mut().write_all(frame).await?;
-    // A TLS stream may hold back what the socket did not take.
-    Ok(socket.get_mut().flush().await?)
-}
-
-/// The close code for what a client did wrong (RFC 6455 7.4.1); none when the connection is gone.
-fn complaint(err: &Error) -> Option<CloseCode> {
-    match err {
-        Error::Capacity(_) => Some(CloseCode::Size),
-        Error::Utf8(_) => Some(CloseCode::Invalid),
-        Error::Protocol(_) => Some(CloseCode::Protocol),
-        Error::ConnectionClosed
-        | Error::AlreadyClosed
-        | Error::Io(_)
-        | Error::WriteBufferFull(_)
-        | Error::AttackAttempt
-        | Error::Tls(_)
-        | Error::Url(_)
-        | Error::Http(_)
-        | Error::HttpFormat(_) => None,
     }
 }
 
-/// Says goodbye, unless the client did, and reads on until the close handshake ends: leaving
-/// earlier resets the connection under the client's close frame.
-async fn close<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>, code: Option<CloseCode>) {
-    let farewell = async {
-        if let Some(code) = code {
-            let reason = CloseFrame { code, reason: "".into() };
-            if socket.close(Some(reason)).await.is_err() {
-                return;
+/// Serves an upgraded connection until its close handshake ends; `read` are the bytes that
+/// followed the request.
+pub async fn serve<S>(stream: S, read: Vec<u8>, opened: Opened)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Opened { purpose, up, down } = opened;
+    let deflater = down.map(|context| Box::new(Deflater::new(context)));
+    let peer = Peer::new(Role::Server, MESSAGE_BYTES, up);
+    let mut connection = Connection { stream, read, peer, purpose, deflater };
+    if connection.converse().await.is_ok() {
+        connection.purpose = Purpose::Farewell;
+        // Elapsed patience ends the connection like its end does.
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, connection.leave()).await;
+    }
+}
+
+struct Connection<S> {
+    stream: S,
+    /// What was read and is no whole frame yet.
+    read: Vec<u8>,
+    peer: Peer,
+    purpose: Purpose,
+    deflater: Option<Box<Deflater>>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Reads and writes until one end says goodbye; an error says that the connection is gone.
+    async fn converse(&mut self) -> std::io::Result<()> {
+        let mut buffer = [0; READ_BUFFER_BYTES];
+        loop {
+            self.answer().await?;
+            if self.peer.is_over() {
+                return Ok(());
+            }
+            tokio::select! {
+                biased;
+                length = self.stream.read(&mut buffer) => self.take(&buffer[..length?])?,
+                event = self.purpose.next() => match event {
+                    Some(event) => self.push(&event).await?,
+                    None => {
+                        self.peer.close(&GOING_AWAY.to_be_bytes());
+                        return Ok(());
+                    }
+                },
             }
         }
-        while let Some(Ok(_)) = socket.next().await {}
-    };
-    // Elapsed patience ends the connection like its end does.
-    let _ = tokio::time::timeout(CLOSE_PATIENCE, farewell).await;
+    }
+
+    /// Reads on until the close handshake ends, and ends the connection behind it: leaving earlier
+    /// resets it under the client's close frame (RFC 6455 7.1.1).
+    async fn leave(&mut self) -> std::io::Result<()> {
+        let mut buffer = [0; READ_BUFFER_BYTES];
+        self.answer().await?;
+        while !self.peer.is_over() {
+            let length = self.stream.read(&mut buffer).await?;
+            self.take(&buffer[..length])?;
+            self.answer().await?;
+        }
+        self.stream.shutdown().await?;
+        while self.stream.read(&mut buffer).await? > 0 {}
+        Ok(())
+    }
+
+    /// Takes what was read; nothing is the end of the connection.
+    fn take(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        if bytes.is_empty() {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        self.read.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Goes over what was read, and sends what is to be said to it.
+    async fn answer(&mut self) -> std::io::Result<()> {
+        if !self.read.is_empty() {
+            let Self { purpose, deflater, .. } = self;
+            let mut reply = |message: Message<'_>, outbox: &mut Vec<u8>| match purpose {
+                Purpose::Echo => push(outbox, deflater.as_deref_mut(), message.opcode, message.data),
+                Purpose::Events(_) | Purpose::Farewell => {}
+            };
+            // A rule that was broken is told in the outbox, and nothing behind it is read.
+            let walked = self.peer.walk(&self.read, &mut reply).unwrap_or(self.read.len());
+            self.read.drain(..walked);
+            if self.read.is_empty() {
+                self.read = Vec::new();
+            }
+        }
+        if !self.peer.outbox().is_empty() {
+            let said = std::mem::take(self.peer.outbox());
+            self.send(&said).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends an event, framed as the hub has it.
+    async fn push(&mut self, frame: &[u8]) -> std::io::Result<()> {
+        let Some(deflater) = self.deflater.as_deref_mut() else { return self.send(frame).await };
+        let header = Header::read(frame, Role::Client, false).ok().flatten().expect("our own frame");
+        let mut coded = Vec::new();
+        push(&mut coded, Some(deflater), header.opcode, &frame[header.size..]);
+        self.send(&coded).await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        // A TLS stream may hold back what the socket did not take.
+        self.stream.flush().await
+    }
+}
+
+/// Frames a message, compressed if there is a compressor.
+fn push(out: &mut Vec<u8>, deflater: Option<&mut Deflater>, opcode: Opcode, message: &[u8]) {
+    match deflater {
+        None => write(out, Role::Server, opcode, false, message),
+        Some(deflater) => write(out, Role::Server, opcode, true, &deflater.message(message)),
+    }
 }
 
 #[cfg(test)]
@@ -166,7 +260,7 @@ mod tests {
     /// server MUST NOT mask any frames that it sends to the client."
     #[test]
     fn golden_bytes() {
-        assert_eq!(frame(b"7\nquote\n{}", false).unwrap().as_ref(), b"\x81\x0a7\nquote\n{}");
+        assert_eq!(frame(Coding::Plain, b"7\nquote\n{}", false).unwrap().as_ref(), b"\x81\x0a7\nquote\n{}");
         for (length, header) in [
             (0, &b"\x81\x00"[..]),
             (125, b"\x81\x7d"),
@@ -174,12 +268,15 @@ mod tests {
             (65_535, b"\x81\x7e\xff\xff"),
             (65_536, b"\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"),
         ] {
-            let frame = frame(&vec![b'x'; length], false).unwrap();
+            let frame = frame(Coding::Plain, &vec![b'x'; length], false).unwrap();
             assert_eq!((&frame[..header.len()], frame.len()), (header, header.len() + length));
         }
-        assert!(frame(b"\xff", false).is_err());
+        assert!(frame(Coding::Plain, b"\xff", false).is_err());
         // 5.2: "%x2 denotes a binary frame".
-        assert_eq!(frame(b"7\nquote\n\xff", true).unwrap().as_ref(), b"\x82\x097\nquote\n\xff");
+        assert_eq!(
+            frame(Coding::Plain, b"7\nquote\n\xff", true).unwrap().as_ref(),
+            b"\x82\x097\nquote\n\xff"
+        );
     }
 
     /// The example of RFC 6455 1.3: the key `dGhlIHNhbXBsZSBub25jZQ==` is answered with

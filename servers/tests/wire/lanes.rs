@@ -201,3 +201,34 @@ async fn writes_of_sampled_connections_are_recorded_with_their_offsets() {
         assert!(moments.is_sorted());
     }
 }
+
+/// RFC 7692 5.1 and 6: a client that offers compression gets frames with RSV1 set; without context takeover
+/// they are the same for all, and who cannot read them is refused. With it, who offers nothing gets plain ones.
+#[tokio::test]
+async fn compressed_frames_are_for_those_who_agreed_to_them() {
+    let offer = upgrade("Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n");
+    let stateless = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    for (lane, answer, without) in
+        [("ws-h1+deflate", "permessage-deflate", "101"), ("ws-h1+deflate-stateless", stateless, "400")]
+    {
+        let server = Server::start(lane, &[], Limits::default());
+        let mut frames = Vec::new();
+        for _ in 0..2 {
+            let mut client = TcpStream::connect(server.address).await.unwrap();
+            let head = request(&mut client, &offer).await;
+            assert!(head.contains(&format!("sec-websocket-extensions: {answer}\r\n")), "{lane}: {head}");
+            server.publish(frames.len() as u64 + 7);
+            let header = read(&mut client, 2).await;
+            assert_eq!((header[0], header[1] < 126), (0xC1, true), "{lane}");
+            frames.push(read(&mut client, usize::from(header[1])).await);
+            // The next one is greeted with the same event again.
+            server.publish(7);
+        }
+        let mut plain = TcpStream::connect(server.address).await.unwrap();
+        let head = request(&mut plain, &upgrade("")).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {without} ")), "{lane}: {head}");
+        if without == "101" {
+            assert_eq!(read(&mut plain, 2).await[0], 0x81, "{lane}");
+        }
+    }
+}

@@ -10,6 +10,7 @@ use super::sse::{Body, Sse};
 use super::ws::Ws;
 
 mod coded_cases;
+mod deflate_cases;
 mod servers;
 mod splits;
 mod sse_cases;

@@ -21,6 +21,7 @@ const SSE_EVENTS: &str =
     "1d\r\nid: 7\nevent: quote\ndata: {}\n\n\r\n1e\r\nid: 10\nevent: quote\ndata: {}\n\n\r\n";
 /// The same events as zlib 1.2 compresses them, a chunk each, and the end of the stream.
 const GZIP_EVENTS: &[u8] = b"2d\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcaL\xb1R0\xe7J-K\xcd+\xb1R(,\xcd/I\xe5JI,I\xb4R\xa8\xae\xe5\xe2\x02\x00\x00\x00\xff\xff\r\nd\r\n\xca\x04J\x1a\x1a\xe0\x92\x05\x00\x00\x00\xff\xff\r\na\r\n\x03\x00\xdd\x08\xb8\n;\x00\x00\x00\r\n";
+const DEFLATE: &str = "sec-websocket-extensions: permessage-deflate";
 const WS_HEAD: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: keep-alive, Upgrade\r\nsec-websocket-accept: KEY\r\n\r\n";
 const WS_EVENTS: &[u8] = b"\x81\x0a7\nquote\n{}\x89\x02hi\x81\x0b10\nquote\n{}\x88\x02\x03\xE8";
 const RAW_EVENTS: &[u8] = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x0b10\nquote\n{}";
@@ -226,6 +227,17 @@ async fn golden_bytes_of_the_requests() {
     );
 }
 
+/// RFC 7692 7.1: the offers of both lanes.
+#[tokio::test]
+async fn golden_bytes_of_the_offers() {
+    let stateless = "; server_no_context_takeover; client_no_context_takeover";
+    for (lane, parameters) in [("ws-h1+deflate", ""), ("ws-h1+deflate-stateless", stateless)] {
+        let head = WS_HEAD.replace("upgrade:", &format!("{DEFLATE}{parameters}\r\nupgrade:"));
+        let request = session(lane, &[head.as_bytes()]).await.unwrap().request;
+        assert!(request.ends_with(&format!("\r\n{DEFLATE}{parameters}\r\n\r\n")), "{request}");
+    }
+}
+
 /// The kernel begins to stamp some time after it was asked, so the server talks until it does.
 #[tokio::test]
 async fn sampled_connections_carry_the_kernels_stamp_and_offsets_are_the_sockets() {
@@ -289,6 +301,17 @@ async fn a_bad_answer_is_a_clear_failure() {
             "ws-h1",
             WS_HEAD.replace("upgrade:", "sec-websocket-extensions: x\r\nupgrade:").into(),
             "wrong `sec-websocket-ext",
+        ),
+        ("ws-h1+deflate", WS_HEAD.into(), "extension `none` is not the permessage-deflate that was offered"),
+        (
+            "ws-h1+deflate",
+            WS_HEAD.replace("upgrade:", &format!("{DEFLATE}; server_no_context_takeover\r\nupgrade:")).into(),
+            "is not the context takeover that was offered",
+        ),
+        (
+            "ws-h1+deflate-stateless",
+            WS_HEAD.replace("upgrade:", &format!("{DEFLATE}\r\nupgrade:")).into(),
+            "is not the context takeover that was offered",
         ),
         ("sse-h1", b"HTTP/1.1 200 OK\r\n".to_vec(), "closed before it answered"),
         ("ws-h1", Vec::new(), "closed before it answered"),

@@ -5,8 +5,8 @@ use scenarios::{Envelope, Identity};
 
 use super::super::decoder::{Decoder, Wire};
 use super::super::ws::Ws;
-use super::super::ws_frame::{Opcode, write_control};
 use super::feed;
+use servers::websocket::frame::{Opcode, Role, write};
 
 /// Rule, bytes, messages that arrive before the failure.
 type Case = (&'static str, &'static [u8], &'static [&'static str]);
@@ -137,7 +137,7 @@ fn masks_differ_and_pongs_to_a_deaf_peer_are_bounded() {
     let masks: std::collections::HashSet<Vec<u8>> = (0..100)
         .map(|_| {
             let mut out = Vec::new();
-            write_control(&mut out, Opcode::Pong, b"");
+            write(&mut out, Role::Client, Opcode::Pong, false, b"");
             out[2..].to_vec()
         })
         .collect();
