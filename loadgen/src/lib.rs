@@ -21,6 +21,7 @@ pub mod recorder;
 pub mod repetition;
 pub mod runner;
 pub mod stages;
+pub mod steps;
 pub mod survey;
 pub mod sweep;
 pub mod trial;

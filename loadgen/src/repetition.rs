@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use results::run::{KernelCounts, Opening, Sockets, Trial};
-use scenarios::{Block, Lane, Moment, Plan, Repetition, Scenario, Schedule};
+use scenarios::{Block, Lane, Moment, Payload, Plan, Repetition, Scenario, Schedule};
 use servers::contract::Totals;
 
 use crate::contract::Joined;
@@ -52,7 +52,7 @@ pub fn run(
     stop: &AtomicBool,
 ) -> Result<Repeated> {
     let repetition = &plan.repetitions[index];
-    let mut lanes = start(plan, repetition, cores)?;
+    let mut lanes = start(plan, repetition, &plan.scenario.payload, cores)?;
     let Some(openings) = connect(plan, repetition, &mut lanes, progress, stop)? else {
         return Ok(Repeated::default());
     };
@@ -71,12 +71,19 @@ pub fn run(
 }
 
 /// Starts all processes, lanes in seeded order; the result is in the plan's order of lanes.
-fn start(plan: &Plan, repetition: &Repetition, cores: Cores) -> Result<Vec<LaneProcesses>> {
+///
+/// # Errors
+/// A worker cannot be started.
+pub fn start(
+    plan: &Plan,
+    repetition: &Repetition,
+    payload: &Payload,
+    cores: Cores,
+) -> Result<Vec<LaneProcesses>> {
     let mut started = Vec::new();
     for &lane in &repetition.order {
         let (name, scenario) = (plan.lanes()[lane], &plan.scenario);
-        let processes =
-            LaneProcesses::start(name, scenario, &scenario.payload, scenario.subscribers.0, cores)?;
+        let processes = LaneProcesses::start(name, scenario, payload, scenario.subscribers.0, cores)?;
         started.push((lane, processes));
     }
     started.sort_by_key(|(lane, _)| *lane);
@@ -85,7 +92,10 @@ fn start(plan: &Plan, repetition: &Repetition, cores: Cores) -> Result<Vec<LaneP
 
 /// Connects all subscribers, lanes in turn; each is greeted with event 0. What it cost each lane;
 /// `None` when interrupted.
-fn connect(
+///
+/// # Errors
+/// A worker is gone, or a subscriber cannot connect.
+pub fn connect(
     plan: &Plan,
     repetition: &Repetition,
     lanes: &mut [LaneProcesses],

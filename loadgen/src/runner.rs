@@ -12,7 +12,7 @@ use scenarios::Plan;
 use crate::lane::Cores;
 use crate::progress::Progress;
 use crate::repetition::{self, Repeated};
-use crate::{environment, memory, preflight, sweep, validity};
+use crate::{environment, memory, preflight, steps, sweep, validity};
 
 /// Runs a plan and saves it into `folder` as it grows. A worker's death or a refused connection
 /// comes back beside the run, which holds what was measured before.
@@ -36,6 +36,7 @@ pub fn run(
         trials: Vec::new(),
         memory: Vec::new(),
         sweep: Vec::new(),
+        steps: Vec::new(),
         warnings,
     };
     let ended = phases(plan, &mut run, folder, cores, progress, stop);
@@ -73,6 +74,11 @@ fn phases(
         if !plan.scenario.memory.is_empty() && !stopped() {
             run.memory.push(memory::run(lane, &plan.scenario, cores, progress, stop)?);
         }
+        save(run, folder)?;
+    }
+    let stepped = !plan.scenario.rates.is_empty() || !plan.scenario.sizes.is_empty();
+    if stepped && !stopped() {
+        run.steps = steps::run(plan, cores, progress, stop)?;
         save(run, folder)?;
     }
     for index in 0..plan.repetitions.len() {

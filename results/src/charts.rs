@@ -17,6 +17,7 @@ mod percentiles;
 pub(crate) mod polling;
 mod render;
 mod stages;
+mod steps;
 mod words;
 
 use scenarios::{Lane, Transport};
@@ -40,6 +41,9 @@ pub static ALL: &[Chart] = &[
     Chart { name: "bytes", draw: bytes::draw },
     Chart { name: "break-even", draw: break_even::draw },
     Chart { name: "polling", draw: polling::draw },
+    Chart { name: "knee", draw: steps::rates },
+    Chart { name: "size-latency", draw: steps::size_latency },
+    Chart { name: "size-cpu", draw: steps::size_cpu },
     Chart { name: "opening", draw: opening::draw },
     Chart { name: "joining", draw: joining::draw },
     Chart { name: "stages", draw: stages::draw },
@@ -146,10 +150,14 @@ mod tests {
 
     #[test]
     fn every_chart_draws_the_sample_and_findings_are_words() {
-        let run = sample::run();
-        let polled = sample::with(&["sse-h1", "longpoll-h1", "poll-h1"], 5);
-        let drawn = |chart: &Chart| (chart.draw)(&run).or_else(|| (chart.draw)(&polled)).unwrap();
-        let figures: Vec<Figure> = ALL.iter().map(drawn).collect();
+        let runs = [
+            sample::run(),
+            sample::with(&["sse-h1", "longpoll-h1", "poll-h1"], 5),
+            sample::swept(),
+            sample::sized(),
+        ];
+        let draw = |chart: &Chart| runs.iter().find_map(chart.draw).unwrap();
+        let figures: Vec<Figure> = ALL.iter().map(draw).collect();
         for (chart, figure) in ALL.iter().zip(&figures) {
             assert_eq!(chart.name, figure.name);
             assert!(figure.question.ends_with('?') && svg(figure).ends_with("</svg>\n"));

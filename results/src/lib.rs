@@ -14,6 +14,7 @@ pub mod run;
 mod sample;
 pub mod schema;
 pub mod stats;
+pub mod steps;
 pub mod summary;
 pub mod survey;
 pub mod sweep;

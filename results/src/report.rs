@@ -18,7 +18,7 @@ use crate::picture::{FONT, png};
 use crate::run::{Run, write_atomically};
 use crate::stats::Judgement;
 use crate::summary::{Comparison, Standing, Summary};
-use crate::table::{blocks, cell, ratio_cell, trials, warning_line};
+use crate::table::{blocks, cell, ratio_cell, steps, trials, warning_line};
 
 mod claims;
 mod details;
@@ -54,6 +54,9 @@ pub fn write(run: &Run, folder: &Path) -> Result<()> {
     }
     write_atomically(&place("trials.csv")?, trials(run).as_bytes())?;
     write_atomically(&place("blocks.csv")?, blocks(run).as_bytes())?;
+    if !run.steps.is_empty() {
+        write_atomically(&place("steps.csv")?, steps(run).as_bytes())?;
+    }
     for trial in &run.trials {
         let name =
             format!("histograms/{}-r{}.hgrm", file_name(&trial.lane.to_string()), trial.repetition + 1);

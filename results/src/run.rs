@@ -13,9 +13,11 @@ use serde::{Deserialize, Serialize};
 
 mod bytes;
 mod environment;
+mod step;
 mod trial;
 pub use bytes::{Bytes, KernelCounts};
 pub use environment::{Environment, Sockets};
+pub use step::Step;
 pub use trial::{BlockResult, Ledger, Opening, STRESS, Slice, Slow, Stages, Trial};
 
 /// The version of this file format. Raised whenever an old reader would misread a new file.
@@ -46,6 +48,9 @@ pub struct Run {
     pub memory: Vec<Memory>,
     /// Bytes against payload size, one entry a lane and size.
     pub sweep: Vec<SweepPoint>,
+    /// The sweep of rates or payload sizes, one entry a lane, step and pass.
+    #[serde(default)]
+    pub steps: Vec<Step>,
     /// Doubts about this measurement.
     pub warnings: Vec<Warning>,
 }

@@ -35,6 +35,44 @@ pub fn run() -> Run {
     with(&["sse-h1", "ws-h1", "raw"], 5)
 }
 
+/// The same with a sweep of rates: at 200 events a second no lane is in time any more.
+pub fn swept() -> Run {
+    let mut run = run();
+    let step = |lane: &Lane, rate: f64| {
+        let (mut draw, events) = (SplitMix::new(3, rate as u64), rate as u64);
+        let millis = kind(*lane).1 * if rate > 150.0 { 40.0 } else { 1.0 + rate / 100.0 };
+        let latency = spread(&mut draw, millis * 1e6, 0.35, events * 20);
+        let count = events * SUBSCRIBERS;
+        Step {
+            lane: *lane,
+            pass: 0,
+            rate,
+            payload_bytes: 140,
+            events,
+            span_ns: 1_000_000_000,
+            expected: count,
+            delivered: count,
+            latency,
+            server_cpu_ns: events * 4_000_000,
+            client_cpu_ns: events * 3_000_000,
+        }
+    };
+    let lanes = run.scenario.lanes.clone();
+    run.steps =
+        lanes.iter().flat_map(|lane| [20.0, 50.0, 100.0, 200.0].map(|rate| step(lane, rate))).collect();
+    run
+}
+
+/// The same with a sweep of payload sizes: latency grows with the logarithm.
+pub fn sized() -> Run {
+    let mut run = swept();
+    run.steps.iter_mut().for_each(|step| {
+        step.payload_bytes = 10 * step.rate as u64;
+        step.rate = 20.0;
+    });
+    run
+}
+
 /// The same with other lanes and another number of repetitions.
 pub fn with(lanes: &[&str], repetitions: u64) -> Run {
     // A lane that polls cannot be swept in lock-step.
@@ -62,6 +100,7 @@ pub fn with(lanes: &[&str], repetitions: u64) -> Run {
         sockets: sockets(&lanes),
         memory: lanes.iter().map(|lane| memory(*lane, &mut draw)).collect(),
         sweep: lanes.iter().flat_map(|lane| scenario.sweep.iter().map(|size| sweep(*lane, size.0))).collect(),
+        steps: Vec::new(),
         environment: environment(),
         scenario,
         trials,

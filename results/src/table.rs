@@ -12,7 +12,7 @@ mod text;
 use std::fmt;
 use std::str::FromStr;
 
-pub use self::csv::{blocks, trials};
+pub use self::csv::{blocks, steps, trials};
 
 use crate::conclude::trust;
 use crate::run::{Run, Severity, Warning};

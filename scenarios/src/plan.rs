@@ -41,6 +41,12 @@ impl Plan {
         Self { name, scenario, repetitions }
     }
 
+    /// Events of one block at a rate, at least one.
+    #[must_use]
+    pub fn events_in_a_block(&self, rate: f64) -> u64 {
+        whole(rate * self.scenario.block.0.as_secs_f64()).max(1)
+    }
+
     /// The lanes, in the order they are shown.
     #[must_use]
     pub fn lanes(&self) -> &[Lane] {

@@ -78,6 +78,12 @@ pub struct Scenario {
     /// Payload sizes of the byte-only sweep; empty for none.
     #[serde(default)]
     pub sweep: Vec<Count>,
+    /// Rates to go up by steps of one block, to where a lane no longer keeps up; empty for none.
+    #[serde(default)]
+    pub rates: Vec<f64>,
+    /// Payload sizes to measure by steps of one block at `rate`; empty for none.
+    #[serde(default)]
+    pub sizes: Vec<Count>,
     /// `TCP_MAXSEG` on the listener, so that segments are those of an Ethernet; 0 leaves loopback's.
     #[serde(default = "defaults::mss")]
     pub mss: Count,

@@ -68,6 +68,7 @@ fn told(trials: Vec<Trial>) -> Vec<(Severity, String)> {
         sockets: BTreeMap::new(),
         trials,
         memory: Vec::new(),
+        steps: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     };

@@ -78,6 +78,7 @@ fn run(plan: &Plan, trials: Vec<Trial>) -> Run {
         sockets: std::collections::BTreeMap::new(),
         trials,
         memory: Vec::new(),
+        steps: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     }

@@ -212,6 +212,27 @@ pub fn polling(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
     (weigh(&parts, || sides(&parts)), numbers.join(" "))
 }
 
+/// The workloads that the saying names, by a scenario's name: driven by the server, and both ways or media.
+/// Chats and games are none of them while nothing of theirs travels upward.
+const DRIVEN: [&str; 7] = ["ticker", "news", "logs", "interval", "notifications", "tokens", "finite"];
+const TWO_WAY: [&str; 1] = ["video"];
+
+/// Claim 9: the transport that is said to suit this workload is the better one in everything.
+pub fn suited(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let Some(pair) = &evidence.tuned else { return no_lanes() };
+    let name = pair.run.name.as_str();
+    let (kind, lane, expected) = if DRIVEN.contains(&name) {
+        ("driven by the server", pair.sse, Judgement::Better)
+    } else if TWO_WAY.contains(&name) {
+        ("of the kind that is called two-way", pair.ws, Judgement::Worse)
+    } else {
+        return (Verdict::NotMeasured, format!("`{name}` is no workload that the saying names."));
+    };
+    let parts = pair.parts(claim.metrics, expected);
+    let verdict = weigh(&parts, || sides(&parts));
+    (verdict, format!("`{name}` is {kind}: {lane} is said to suit it. {}.", pair.found(&parts)))
+}
+
 /// Claim 10: an SSE server needs less of everything, on the tuned stack and on the stock one. One of
 /// them alone would mislead: a library's default turns the verdict.
 pub fn resources(claim: &Claim, evidence: &Evidence<'_>) -> Finding {

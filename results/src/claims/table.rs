@@ -5,7 +5,9 @@
 //! one it needs.
 
 use super::Claim;
-use super::judges::{built_in, bytes_as_text, not_yet, opening, overhead, polling, resources, sooner};
+use super::judges::{
+    built_in, bytes_as_text, not_yet, opening, overhead, polling, resources, sooner, suited,
+};
 
 /// All claims, by number.
 pub static ALL: &[Claim] = &[
@@ -96,11 +98,20 @@ pub static ALL: &[Claim] = &[
         "WebSocket needs heartbeats; SSE does not.",
         "silent and half-dead connections (a blackhole), with and without pings or comments, until noticed",
     ),
-    later(
-        9,
-        "WebSocket suits frequent two-way traffic; SSE suits updates driven by the server.",
-        "several workloads, with and without traffic upward, each on sse-h1 and ws-h1",
-    ),
+    Claim {
+        number: 9,
+        said: "WebSocket suits frequent two-way traffic (chat, games, collaboration, media); SSE suits updates \
+               driven by the server (tickers, news, logs).",
+        proposition: "In this workload the transport that the saying names is the one that costs less and \
+                      delivers sooner.",
+        experiment: "the workloads that the saying names, each a run of its own: ticker, news, logs, interval, \
+                     notifications, tokens for SSE; chat, game, collab, video for WebSocket; on sse-h1 and ws-h1",
+        metrics: &["latency mean", "server CPU", "client CPU", "server memory", "wire bytes down"],
+        charts: &["latency-percentiles", "cpu", "memory", "bytes"],
+        limits: "One workload, judged by what pushing it costs. Code to write, reconnecting and proxies, which \
+                 the saying may also mean, are other claims.",
+        judge: suited,
+    },
     Claim {
         number: 10,
         said: "SSE needs no special configuration and holds fewer resources.",

@@ -89,12 +89,17 @@ fn heavy_envelope() -> Run {
     run
 }
 
-/// The sample's SSE is the heavier and slower one; its client decodes base64 on top.
-fn of_bytes() -> Run {
+/// The sample's SSE is the heavier and slower one, and here its client has more to do too.
+fn dear_sse() -> Run {
     let mut run = tuned(5);
-    run.scenario.payload = Payload::Video(10_000);
     let blocks = trials(&mut run, "sse-h1").flat_map(|trial| &mut trial.blocks);
     blocks.for_each(|block| block.client_cpu_ns += block.client_cpu_ns / 3);
+    run
+}
+
+fn of_bytes() -> Run {
+    let mut run = dear_sse();
+    run.scenario.payload = Payload::Video(10_000);
     run
 }
 
@@ -104,13 +109,14 @@ fn lean_sse() -> Run {
 }
 
 /// A run that supports the claim, and is refuted by its inverse.
-const FLIPS: [(u8, fn() -> Run); 7] = [
+const FLIPS: [(u8, fn() -> Run); 8] = [
     (2, quick_to_open),
     (3, || tuned(5)),
     (4, headers_on_every_push),
     (5, polled),
     (6, of_bytes),
     (7, heavy_envelope),
+    (9, || inverse(dear_sse())),
     (10, lean_sse),
 ];
 
@@ -205,7 +211,7 @@ fn a_lane_against_its_own_copy_supports_nothing() {
     run.trials = copies.iter().map(like).chain(copies.clone()).collect();
     run.sweep.clear();
     run.memory[0].points = run.memory[1].points.clone();
-    assert_eq!(Said::of(&run).words(), [2, 3, 4, 7].map(|number| (number, "refuted")));
+    assert_eq!(Said::of(&run).words(), [2, 3, 4, 7, 9].map(|number| (number, "refuted")));
     run.trials[0].blocks.iter_mut().for_each(|block| block.client_cpu_ns = block.span_ns);
     let under_stress = Said::of(&run);
     assert_eq!([2, 3].map(|number| under_stress.word(number)), ["inconclusive"; 2]);
@@ -219,6 +225,20 @@ fn a_wide_interval_is_inconclusive() {
     exchange(some.map(|trial| &mut trial.lane), TUNED[0], TUNED[1]);
     let said = Said::of(&run);
     assert!(said.word(3) == "inconclusive" && said.reason(3).contains("unclear"), "{}", said.reason(3));
+}
+
+/// The same numbers speak for the saying or against it, as the workload's name has it.
+#[test]
+fn whom_a_workload_is_said_to_suit_is_told_by_its_name() {
+    let named = |name: &str| {
+        let mut run = dear_sse();
+        name.clone_into(&mut run.name);
+        run
+    };
+    let words = ["news", "video", "pigeons"].map(|name| Said::of(&named(name)).word(9));
+    assert_eq!(words, ["refuted", "supported", "not measured"]);
+    let reason = Said::of(&named("video")).reason(9);
+    assert!(reason.contains("called two-way: ws-h1 is said to suit it"), "{reason}");
 }
 
 /// Bodies of text say nothing about bytes, and a run without compressed lanes nothing about compression.
@@ -265,7 +285,7 @@ fn a_run_without_the_lanes_judges_nothing() {
 #[test]
 fn an_invalid_run_judges_nothing() {
     let mut run = all_stacks();
-    assert_eq!(Said::of(&run).words().len(), 5);
+    assert_eq!(Said::of(&run).words().len(), 6);
     let text = "saturated".to_owned();
     run.warnings.push(Warning { severity: Severity::Invalid, lane: None, repetition: None, text });
     let said = Said::of(&run);

@@ -7,6 +7,7 @@ use scenarios::{Coding, Lane};
 use crate::latency::LatencyHistogram;
 use crate::run::{BlockResult, Bytes, KernelCounts, MemoryPoint, Opening, Run, Trial};
 use crate::stats::slope;
+use crate::steps;
 
 /// IPv4 and TCP header with timestamps, bytes a segment (METHOD M9).
 pub const HEADER_BYTES: u64 = 52;
@@ -251,6 +252,11 @@ pub fn opening_client_cpu(_: &Run, trial: &Trial) -> Option<f64> {
 pub fn opening_rate(_: &Run, trial: &Trial) -> Option<f64> {
     let opening = trial.opening.as_ref()?;
     per(opening.connections, opening.span_ns).map(|rate| rate * 1e9)
+}
+
+/// Nothing where the lane kept up at every rate: the knee lies above, and no number stands for that.
+pub fn knee(run: &Run, trial: &Trial) -> Option<f64> {
+    steps::knee(run, trial.lane).filter(|knee| !knee.is_above).map(|knee| knee.rate)
 }
 
 pub fn round_trips(_: &Run, trial: &Trial) -> Option<f64> {

@@ -125,6 +125,13 @@ pub static ALL: &[Metric] = &[
         .rank(Rank::Detail),
     trial("handshake down", "B/conn", x::handshake_down, "Received before the stream was open.").exact(),
     trial("handshake up", "B/conn", x::handshake_up, "Sent before the stream was open.").exact(),
+    trial(
+        "knee",
+        "events/s",
+        x::knee,
+        "The highest rate of the sweep at which nothing is lost, p99 is below 100 ms and the server below 95 % of a core.",
+    )
+    .higher(),
     trial("connect server CPU", "us/conn", x::opening_server_cpu, OPENING),
     trial("connect client CPU", "us/conn", x::opening_client_cpu, OPENING),
     trial(

@@ -3,7 +3,7 @@
 use scenarios::Lane;
 
 use crate::metric::{self, Source};
-use crate::run::{BlockResult, Run, Trial};
+use crate::run::{BlockResult, Run, Step, Trial};
 use crate::summary::lanes;
 
 /// `lane,repetition,metric,unit,value,note`; metrics of a phase of its own have no repetition.
@@ -70,6 +70,41 @@ pub fn blocks(run: &Run) -> String {
         })
     });
     written(["lane", "repetition"].into_iter().chain(FIELDS.map(|(name, _)| name)), rows)
+}
+
+/// One row a step of a sweep, as measured.
+#[must_use]
+pub fn steps(run: &Run) -> String {
+    let quantile = |step: &Step, q| step.latency.quantile(q).map_or(String::new(), |nanos| nanos.to_string());
+    let rows = run.steps.iter().map(|step| {
+        let place = [step.lane.to_string(), (step.pass + 1).to_string(), step.rate.to_string()];
+        let counts = [
+            step.payload_bytes,
+            step.events,
+            step.span_ns,
+            step.expected,
+            step.delivered,
+            step.server_cpu_ns,
+            step.client_cpu_ns,
+        ];
+        let latency = [quantile(step, 0.5), quantile(step, 0.99)];
+        place.into_iter().chain(counts.map(|count| count.to_string())).chain(latency)
+    });
+    let heading = [
+        "lane",
+        "pass",
+        "rate",
+        "payload_bytes",
+        "events",
+        "span_ns",
+        "expected",
+        "delivered",
+        "server_cpu_ns",
+        "client_cpu_ns",
+        "latency_p50_ns",
+        "latency_p99_ns",
+    ];
+    written(heading, rows)
 }
 
 fn written<H, R>(heading: H, rows: impl Iterator<Item = R>) -> String

@@ -50,6 +50,14 @@ impl Scenario {
         count("slow_read", self.slow_read, 0, 1 << 30)?;
         self.memory.iter().try_for_each(|level| count("memory", *level, 1, 100_000))?;
         self.sweep.iter().try_for_each(|size| count("sweep", *size, 0, 1 << 20))?;
+        self.rates.iter().try_for_each(|rate| in_range("rates", *rate, 0.01, 100_000.0))?;
+        self.sizes.iter().try_for_each(|size| count("sizes", *size, SELF_IDENTIFYING_BYTES, 1 << 20))?;
+        if !self.rates.is_empty() && !self.sizes.is_empty() {
+            return Err("`rates` and `sizes` are sweeps of their own; name one of them".into());
+        }
+        if !self.rates.is_sorted() {
+            return Err("`rates` go up; write them in order".into());
+        }
         self.share.values().try_for_each(|share| in_range("share", *share, 0.01, 1.0))?;
         if self.duration < self.block {
             return Err(format!(
