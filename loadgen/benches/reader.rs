@@ -203,7 +203,7 @@ fn read_bare(address: SocketAddr, lane: Lane, scenario: &Scenario, received: &At
                 if decodes {
                     let mut station = Station(index);
                     let emit = |event: &Event<'_>, end_offset| {
-                        station.event(event, Arrival { read, kernel: None, end_offset });
+                        station.event(0, event, Arrival { read, kernel: None, end_offset });
                     };
                     decoders[index].feed(&buffer[..length], emit).expect("sound bytes");
                 }
@@ -246,8 +246,8 @@ fn bare_stream(address: SocketAddr, lane: Lane) -> TcpStream {
 fn read_lean(address: SocketAddr, lane: Lane, scenario: &Arc<Scenario>, received: &Arc<AtomicU64>) {
     expect_events(scenario);
     servers::host::runtime().expect("a runtime").block_on(async {
-        let target =
-            Target { lane, address, source: None, client: 0, scenario: Arc::clone(scenario), tls: None };
+        let scenario = Arc::clone(scenario);
+        let target = Target { lane, address, source: None, client: 0, streams: 1, scenario, tls: None };
         let crowd = Crowd::start().expect("an epoll");
         for index in 0..CONNECTIONS {
             let subscriber = Subscriber::connect(&target).await.expect("the server answers");
@@ -268,8 +268,12 @@ struct Counting {
 }
 
 impl Sink for Counting {
-    fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
-        self.station.event(event, arrival);
+    fn opened(&mut self, stream: usize) {
+        self.station.opened(stream);
+    }
+
+    fn event(&mut self, stream: usize, event: &Event<'_>, arrival: Arrival) {
+        self.station.event(stream, event, arrival);
     }
 
     fn counted(&mut self, counts: Option<Bytes>) {
@@ -279,7 +283,7 @@ impl Sink for Counting {
         self.station.counted(counts);
     }
 
-    fn over(&mut self, failure: &Failure) {
-        self.station.over(failure);
+    fn over(&mut self, stream: usize, failure: &Failure) {
+        self.station.over(stream, failure);
     }
 }

@@ -30,6 +30,7 @@ pub fn at<T>(work: impl FnOnce(&mut Desk) -> T) -> T {
 #[derive(Default)]
 struct Seat {
     began: Moment,
+    open: bool,
     greeted: bool,
     counts: Option<Bytes>,
     port: Option<u16>,
@@ -98,8 +99,9 @@ impl Desk {
     /// A subscriber's handshake is complete.
     pub fn opened(&mut self, index: usize, counts: Option<Bytes>, sockets: Option<Sockets>) {
         self.joined.connect.record(Moment::now().nanos_since(self.seats[index].began));
-        self.seats[index].counts = counts;
+        self.seats[index].counts = counts.or(self.seats[index].counts);
         self.joined.sockets = self.joined.sockets.take().or(sockets);
+        self.seats[index].open = true;
         self.open += 1;
     }
 
@@ -115,10 +117,10 @@ impl Desk {
     }
 
     /// A subscriber could not open its stream, or lost it.
-    pub fn failed(&mut self, index: usize, was_open: bool, failure: &Failure) {
+    pub fn failed(&mut self, index: usize, failure: &Failure) {
         let kind = self.failures.entry(failure.kind().to_owned()).or_insert_with(|| (0, failure.to_string()));
         kind.0 += 1;
-        self.open -= usize::from(was_open);
+        self.open -= usize::from(std::mem::take(&mut self.seats[index].open));
         if !self.seats[index].greeted {
             self.no_longer_waits(index);
         }
@@ -200,7 +202,8 @@ impl Desk {
     /// What connecting cost so far.
     #[must_use]
     pub fn joined(&self) -> Joined {
-        let all = Bytes { connections: self.seats.len() as u64, ..self.counts() };
+        let connections = self.seats.iter().filter(|seat| seat.counts.is_some()).count() as u64;
+        let all = Bytes { connections, ..self.counts() };
         Joined { bytes: self.shows_bytes().then_some(all), ..self.joined.clone() }
     }
 
@@ -217,13 +220,18 @@ fn packed(recorder: &Recorder, block: usize) -> Vec<Second> {
     recorder.time_line(block).map(|(start, span, held)| Second::pack(start, span, held)).collect()
 }
 
-/// Where the events of one subscriber go.
+/// Where the events of one connection go: each stream is a subscriber, from this one on; the bytes are
+/// the first one's.
 pub struct Station(pub usize);
 
 impl Sink for Station {
+    fn opened(&mut self, stream: usize) {
+        at(|desk| desk.opened(self.0 + stream, None, None));
+    }
+
     #[inline]
-    fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
-        at(|desk| desk.arrived(self.0, event, arrival));
+    fn event(&mut self, stream: usize, event: &Event<'_>, arrival: Arrival) {
+        at(|desk| desk.arrived(self.0 + stream, event, arrival));
     }
 
     #[inline]
@@ -235,7 +243,7 @@ impl Sink for Station {
         at(|desk| desk.slow_from.is_some_and(|first| self.0 >= first))
     }
 
-    fn over(&mut self, failure: &Failure) {
-        at(|desk| desk.failed(self.0, true, failure));
+    fn over(&mut self, stream: usize, failure: &Failure) {
+        at(|desk| desk.failed(self.0 + stream, failure));
     }
 }

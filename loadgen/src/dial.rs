@@ -57,6 +57,7 @@ pub fn facts(stream: &impl AsFd, read_buffer: usize) -> io::Result<Sockets> {
         read_buffer_bytes: read_buffer as u64,
         backlog: 0,
         tls: None,
+        http2: None,
     })
 }
 

@@ -25,6 +25,13 @@ pub enum Failure {
     /// The response is no event stream.
     #[error("content type `{0}` is not text/event-stream")]
     ContentType(String),
+    /// The peer reset the stream (HTTP/2); the error code that it named.
+    #[error("stream reset: {0}")]
+    StreamReset(&'static str),
+    /// The peer takes no more streams on the connection, or ended it (HTTP/2); the error code that it
+    /// named.
+    #[error("connection given up by the peer: {0}")]
+    GoAway(&'static str),
     /// The stream ended in good order, or the peer closed it.
     #[error("stream ended")]
     Ended,
@@ -55,6 +62,8 @@ impl Failure {
             Self::Protocol(_) => "protocol",
             Self::Status(_) => "status",
             Self::ContentType(_) => "content-type",
+            Self::StreamReset(_) => "stream-reset",
+            Self::GoAway(_) => "go-away",
             Self::Ended => "ended",
             Self::Io(_) => "io",
         }

@@ -4,6 +4,7 @@
 //! read; between commands the thread does nothing but read sockets and record.
 
 use std::io::{BufRead as _, Write as _};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,6 +94,8 @@ async fn serve(order: FleetOrder) -> Result<()> {
 
 struct Fleet {
     target: Target,
+    /// Subscribers a connection serves.
+    streams: usize,
     order: FleetOrder,
     handshakes: Arc<Semaphore>,
     crowd: Arc<Crowd<Station>>,
@@ -110,11 +113,19 @@ impl Fleet {
         }
         let tls = order.certificate.as_deref().map(|one| tls::trusting(one, order.lane.carrier)).transpose();
         let tls = tls.map_err(|err| anyhow!("cannot trust the server: {err}"))?;
-        let target =
-            Target { lane: order.lane, address: order.address, source: None, client: 0, scenario, tls };
+        let target = Target {
+            lane: order.lane,
+            address: order.address,
+            source: None,
+            client: 0,
+            streams: 1,
+            scenario,
+            tls,
+        };
         let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
         let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
-        Ok(Self { target, order, handshakes, crowd, slow_from })
+        let streams = usize::try_from(order.scenario.streams_of(order.lane))?;
+        Ok(Self { target, streams, order, handshakes, crowd, slow_from })
     }
 
     async fn obey(&self, command: FleetCommand) -> FleetReply {
@@ -143,16 +154,18 @@ impl Fleet {
 
     async fn connect(&self, count: usize) -> FleetReply {
         let first = desk::at(|desk| desk.admit(count));
-        for index in first..first + count {
-            let every = self.order.sample_every;
-            let sample = every > 0 && index.is_multiple_of(every)
+        let (end, every) = (first + count, self.order.sample_every);
+        for from in (first..end).step_by(self.streams) {
+            let seats = from..end.min(from + self.streams);
+            let sample = every > 0 && seats.clone().any(|seat| seat.is_multiple_of(every))
                 // What waits for a slow reader is no lag of the generator.
-                && index < self.slow_from;
-            let client = self.order.first_client + index as u64;
+                && from < self.slow_from;
+            let client = self.order.first_client + from as u64;
+            let target = Target { client, streams: seats.len(), ..self.target.clone() };
             tokio::spawn(subscribe(
-                index,
+                seats,
                 sample,
-                Target { client, ..self.target.clone() },
+                target,
                 Arc::clone(&self.handshakes),
                 Arc::clone(&self.crowd),
             ));
@@ -204,19 +217,20 @@ fn polling(scenario: &Scenario, start: Moment, schedule: &Schedule) -> Timetable
     })
 }
 
-/// One subscriber, from its first packet to the end of its stream.
+/// One connection and its subscribers, from the first packet to the end of its streams.
 async fn subscribe(
-    index: usize,
+    seats: Range<usize>,
     sample: bool,
     target: Target,
     handshakes: Arc<Semaphore>,
     crowd: Arc<Crowd<Station>>,
 ) {
     let turn = handshakes.acquire_owned().await.expect("the semaphore is never closed");
-    desk::at(|desk| desk.begins(index));
+    let index = seats.start;
+    desk::at(|desk| seats.clone().for_each(|seat| desk.begins(seat)));
     let mut subscriber = match Subscriber::connect(&target).await {
         Ok(subscriber) => subscriber,
-        Err(failure) => return desk::at(|desk| desk.failed(index, false, &failure)),
+        Err(failure) => return desk::at(|desk| seats.for_each(|seat| desk.failed(seat, &failure))),
     };
     let sockets = if index == 0 { subscriber.sockets().ok().flatten() } else { None };
     desk::at(|desk| desk.opened(index, subscriber.counts(), sockets));

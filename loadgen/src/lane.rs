@@ -70,7 +70,8 @@ impl LaneProcesses {
         subscribers: u64,
         cores: Cores,
     ) -> Result<Self> {
-        let workers = subscribers.div_ceil(CONNECTIONS_PER_WORKER).max(1);
+        let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane);
+        let workers = subscribers.div_ceil(most).max(1);
         let (mut pairs, mut first_client) = (Vec::new(), 0);
         for index in 0..workers {
             let share = subscribers / workers + u64::from(index < subscribers % workers);

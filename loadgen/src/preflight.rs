@@ -18,6 +18,9 @@ const SPARE_DESCRIPTORS: u64 = 500;
 /// Memory one connection may need, both ends and the kernel, bytes: twice what was measured.
 const BYTES_PER_CONNECTION: u64 = 64 * 1024;
 
+/// Memory one stream of a connection that carries many may need, both ends, bytes: likewise.
+const BYTES_PER_STREAM: u64 = 8 * 1024;
+
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Findings {
@@ -53,7 +56,9 @@ pub fn raise_descriptors() {
 pub fn check(plan: &Plan, environment: &Environment) -> Findings {
     let mut found = Findings::default();
     let most = plan.scenario.memory.iter().map(|level| level.0).chain([plan.scenario.subscribers.0]).max();
-    let largest = most.unwrap_or(0).min(CONNECTIONS_PER_WORKER);
+    let most = most.unwrap_or(0);
+    let in_a_process = |lane: &Lane| connections(plan, *lane, most).min(CONNECTIONS_PER_WORKER);
+    let largest = plan.lanes().iter().map(in_a_process).max().unwrap_or(0);
     let needed = largest + SPARE_DESCRIPTORS;
     if environment.descriptors < needed {
         found.refusals.push(format!(
@@ -68,12 +73,16 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
             "{largest} connections to one server need as many local ports, the kernel gives {ports}; widen them with `sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"`, or lower `-c`"
         ));
     }
-    let connections = plan.scenario.subscribers.0 * plan.lanes().len() as u64;
-    let memory: u64 =
-        plan.lanes().iter().map(|lane| plan.scenario.subscribers.0 * bytes_per_connection(*lane)).sum();
+    let subscribers = plan.scenario.subscribers.0;
+    let opened: u64 = plan.lanes().iter().map(|lane| connections(plan, *lane, subscribers)).sum();
+    let memory = |lane: &Lane| {
+        let streams = if lane.mux { subscribers * BYTES_PER_STREAM } else { 0 };
+        connections(plan, *lane, subscribers) * bytes_per_connection(*lane) + streams
+    };
+    let memory: u64 = plan.lanes().iter().map(memory).sum();
     if memory > environment.memory_bytes {
         found.refusals.push(format!(
-            "{connections} connections may need {} MiB of memory, this machine has {}; lower `-c` or name fewer lanes",
+            "{opened} connections may need {} MiB of memory, this machine has {}; lower `-c` or name fewer lanes",
             memory >> 20,
             environment.memory_bytes >> 20
         ));
@@ -88,6 +97,11 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
     }
     found.warnings.extend(doubts(environment));
     found
+}
+
+/// Connections that so many subscribers of a lane need.
+fn connections(plan: &Plan, lane: Lane, subscribers: u64) -> u64 {
+    subscribers.div_ceil(plan.scenario.streams_of(lane))
 }
 
 /// Memory one connection of a lane may need: stock WebSocket ends hold a read buffer of 128 KiB, the

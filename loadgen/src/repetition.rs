@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use results::run::{KernelCounts, Opening, Sockets, Trial};
-use scenarios::{Block, Lane, Moment, Payload, Plan, Repetition, Scenario, Schedule};
+use scenarios::{Block, Carrier, Http2, Lane, Moment, Payload, Plan, Repetition, Scenario, Schedule};
 use servers::contract::Totals;
 
 use crate::contract::Joined;
@@ -190,7 +190,7 @@ fn measure(
         costs.truncate(blocks_done(&measured));
         let after = lane.totals()?;
         let done = lane.kernel()?;
-        sockets.extend(socket_rows(lane, &joined, &after));
+        sockets.extend(socket_rows(lane, &plan.scenario, &joined, &after));
         if costs.is_empty() {
             continue;
         }
@@ -233,7 +233,12 @@ fn shifted(blocks: &[Block], next_seq: &[u64]) -> Vec<Block> {
         .collect()
 }
 
-fn socket_rows(lane: &LaneProcesses, joined: &Joined, totals: &[Totals]) -> Vec<(String, Sockets)> {
+fn socket_rows(
+    lane: &LaneProcesses,
+    scenario: &Scenario,
+    joined: &Joined,
+    totals: &[Totals],
+) -> Vec<(String, Sockets)> {
     let client = joined.sockets.clone().map(|sockets| (format!("{} client", lane.lane), sockets));
     let facts = totals.first().and_then(|totals| totals.sockets.clone());
     let server = facts.map(|facts| {
@@ -246,6 +251,7 @@ fn socket_rows(lane: &LaneProcesses, joined: &Joined, totals: &[Totals]) -> Vec<
             read_buffer_bytes: facts.read_buffer_bytes,
             backlog: facts.backlog,
             tls: None,
+            http2: (lane.lane.carrier == Carrier::H2).then(|| Http2::of(lane.lane, scenario)),
         };
         (format!("{} server", lane.lane), sockets)
     });

@@ -37,6 +37,8 @@ impl Transport {
 pub enum Carrier {
     /// HTTP/1.1 over TCP.
     H1,
+    /// HTTP/2 over TCP: by prior knowledge without TLS, by ALPN inside it.
+    H2,
     /// TCP alone.
     Tcp,
 }
@@ -107,6 +109,8 @@ pub struct Lane {
     pub carrier: Carrier,
     /// How it is compressed.
     pub coding: Coding,
+    /// Whether a connection carries many streams, each a subscriber.
+    pub mux: bool,
     /// Whether TLS 1.3 lies between carrier and TCP.
     pub tls: bool,
     /// Which server code path pushes.
@@ -116,8 +120,9 @@ pub struct Lane {
 }
 
 /// `(name, transport, carrier, about)`: every base lane there is.
-const BASES: [(&str, Transport, Carrier, &str); 5] = [
+const BASES: [(&str, Transport, Carrier, &str); 6] = [
     ("sse-h1", Transport::Sse, Carrier::H1, "Server-Sent Events over HTTP/1.1 (chunked response on hyper)"),
+    ("sse-h2", Transport::Sse, Carrier::H2, "Server-Sent Events over HTTP/2, one stream a connection"),
     ("ws-h1", Transport::Ws, Carrier::H1, "WebSocket, upgraded from HTTP/1.1 (one text message an event)"),
     (
         "raw",
@@ -171,6 +176,8 @@ const CODINGS: [(&str, Coding, &[Transport], &str); 5] = [
         "permessage-deflate (level 6) without context takeover, compressed once for all",
     ),
 ];
+/// `(suffix, many streams a connection, about)`.
+const MUX: [(&str, bool, &str); 2] = [("", false, ""), ("+mux", true, "as many as `streams` a connection")];
 
 /// `(suffix, TLS, about)`.
 const TLS: [(&str, bool, &str); 2] = [("", false, ""), ("+tls", true, "inside TLS 1.3 (rustls)")];
@@ -214,11 +221,13 @@ impl Lane {
             transport: row.1,
             carrier: row.2,
             coding: Coding::Plain,
+            mux: false,
             tls: false,
             server: ServerStack::Tuned,
             client: ClientStack::Lean,
         });
         let lanes = widened(bases.collect(), &CODINGS, |lane, row| Self { coding: row.1, ..lane });
+        let lanes = widened(lanes, &MUX, |lane, row| Self { mux: row.1, ..lane });
         let lanes = widened(lanes, &TLS, |lane, row| Self { tls: row.1, ..lane });
         let lanes = widened(lanes, &CLIENTS, |lane, row| Self { client: row.1, ..lane });
         widened(lanes, &SERVERS, |lane, row| Self { server: row.1, ..lane })
@@ -229,25 +238,29 @@ impl Lane {
         let serves = SERVERS.iter().any(|row| row.1 == self.server && row.2.contains(&self.transport));
         let receives = CLIENTS.iter().any(|row| row.1 == self.client && row.2.contains(&self.transport));
         let codes = CODINGS.iter().any(|row| row.1 == self.coding && row.2.contains(&self.transport));
+        let is_h1 = self.carrier != Carrier::H2;
         // The ecosystem's clients are measured as they come, without options; the stock servers
-        // compress nothing.
-        let plain = !self.tls && self.coding == Coding::Plain;
+        // compress nothing, and speak HTTP/1.1.
+        let plain = !self.tls && self.coding == Coding::Plain && is_h1;
         serves
             && receives
             && codes
             && (plain || self.client == ClientStack::Lean)
-            && (self.coding == Coding::Plain || self.server == ServerStack::Tuned)
+            && (self.coding == Coding::Plain || self.server == ServerStack::Tuned && is_h1)
+            && (if is_h1 { !self.mux } else { self.server == ServerStack::Tuned })
     }
 
     /// What this lane is, in a line.
     #[must_use]
     pub fn about(self) -> String {
-        let base = BASES.iter().find(|row| row.1 == self.transport).map_or("", |row| row.3);
+        let base =
+            BASES.iter().find(|row| row.1 == self.transport && row.2 == self.carrier).map_or("", |row| row.3);
         let coding = CODINGS.iter().find(|row| row.1 == self.coding).map_or("", |row| row.3);
+        let mux = MUX.iter().find(|row| row.1 == self.mux).map_or("", |row| row.2);
         let tls = TLS.iter().find(|row| row.1 == self.tls).map_or("", |row| row.2);
         let server = SERVERS.iter().find(|row| row.1 == self.server).map_or("", |row| row.3);
         let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.3);
-        [base, coding, tls, server, client]
+        [base, coding, mux, tls, server, client]
             .iter()
             .filter(|part| !part.is_empty())
             .copied()
@@ -272,6 +285,7 @@ impl Lane {
     pub fn base(self) -> Self {
         Self {
             coding: Coding::Plain,
+            mux: false,
             tls: false,
             server: ServerStack::Tuned,
             client: ClientStack::Lean,
@@ -290,12 +304,14 @@ impl fmt::Display for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let base = BASES.iter().find(|row| row.1 == self.transport && row.2 == self.carrier);
         let coding = CODINGS.iter().find(|row| row.1 == self.coding);
+        let mux = MUX.iter().find(|row| row.1 == self.mux);
         let tls = TLS.iter().find(|row| row.1 == self.tls);
         let server = SERVERS.iter().find(|row| row.1 == self.server);
         let client = CLIENTS.iter().find(|row| row.1 == self.client);
         let parts = [
             base.map(|row| row.0),
             coding.map(|row| row.0),
+            mux.map(|row| row.0),
             tls.map(|row| row.0),
             server.map(|row| row.0),
             client.map(|row| row.0),

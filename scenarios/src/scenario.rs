@@ -102,6 +102,12 @@ pub struct Scenario {
     /// Bytes a second that each of them reads, 16 KiB at a time; 0 for nothing at all.
     #[serde(default)]
     pub slow_read: Count,
+    /// HTTP/2: event streams that a connection of a `+mux` lane carries.
+    #[serde(default = "defaults::streams")]
+    pub streams: Count,
+    /// HTTP/2: what may be under way on a stream in either direction before it is acknowledged, bytes.
+    #[serde(default = "defaults::buffer")]
+    pub window: Count,
     /// Events a slow subscriber may lag behind before the oldest are dropped (and counted).
     #[serde(default = "defaults::lag")]
     pub lag: Count,
@@ -140,6 +146,9 @@ mod defaults {
     }
     pub const fn buffer() -> Count {
         Count(256 * 1024)
+    }
+    pub const fn streams() -> Count {
+        Count(100)
     }
     pub const fn lag() -> Count {
         Count(1024)
@@ -215,6 +224,12 @@ impl Scenario {
     )]
     pub fn fast(&self) -> u64 {
         self.subscribers.0 - (self.subscribers.0 as f64 * self.slow).round() as u64
+    }
+
+    /// Subscribers that one connection of a lane serves.
+    #[must_use]
+    pub const fn streams_of(&self, lane: Lane) -> u64 {
+        if lane.mux { self.streams.0 } else { 1 }
     }
 
     /// The share of `duration` a lane gets, 0 to 1.

@@ -28,7 +28,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use scenarios::Coding;
+use scenarios::{Coding, Http2};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::hub::{Hub, Subscription};
@@ -78,6 +78,8 @@ pub struct Site {
     pub echo: bool,
     /// What a client may take.
     pub limits: Limits,
+    /// HTTP/2 with these settings, or HTTP/1.1.
+    pub http2: Option<Http2>,
 }
 
 /// A response body: whole, or events until the hub closes.
@@ -116,7 +118,7 @@ impl http_body::Body for Body {
 }
 
 /// Holds what a connection that is about to leave HTTP is for.
-type Upgrading = Mutex<Option<Opened>>;
+pub(crate) type Upgrading = Mutex<Option<Opened>>;
 
 type Answer = Result<Response<Body>, Infallible>;
 
@@ -124,7 +126,8 @@ type Answer = Result<Response<Body>, Infallible>;
 type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
 
 impl Site {
-    fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Answering {
+    /// Answers a request; one for a WebSocket leaves its subscription in `upgrading`.
+    pub(crate) fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Answering {
         let path = request.uri().path();
         let page = || self.pages.as_ref().and_then(|pages| pages(path));
         let found = match (path, &self.sse, &self.ws, &self.poll) {
@@ -203,7 +206,8 @@ impl Site {
         with(response, &[(CONNECTION, "upgrade"), (UPGRADE, "websocket")])
     }
 
-    fn is_closing(&self) -> bool {
+    /// Whether the server is ending.
+    pub(crate) fn is_closing(&self) -> bool {
         let polled = self.poll.as_ref().map(|polled| &polled.hub);
         self.sse.as_ref().or(self.ws.as_ref()).or(polled).is_some_and(Hub::is_closed)
     }
@@ -254,7 +258,7 @@ pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
     !host.is_empty() && bare(authority) == bare(host)
 }
 
-/// Serves a connection of this project's own lanes to its end.
+/// Serves an HTTP/1.1 connection of this project's own lanes to its end.
 pub async fn serve_site<S>(stream: S, meter: Arc<Meter>, site: Arc<Site>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -323,7 +327,8 @@ fn builder(limits: Limits) -> http1::Builder {
     builder
 }
 
-fn count_refusal(meter: &Meter, status: StatusCode) {
+/// Counts an answer that is none.
+pub(crate) fn count_refusal(meter: &Meter, status: StatusCode) {
     if status.is_client_error() || status.is_server_error() {
         meter.refuse(&format!("status {}", status.as_u16()));
     }

@@ -6,6 +6,7 @@
 pub mod contract;
 pub mod host;
 pub mod http;
+pub mod http2;
 pub mod hub;
 pub mod lanes;
 pub mod listen;

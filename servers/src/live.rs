@@ -72,6 +72,7 @@ async fn serve(
         coding: Coding::Plain,
         echo: false,
         limits: Limits::default(),
+        http2: None,
     };
     let listeners = [
         tokio::spawn(http.serve(Arc::clone(&meter), Service::Site(Arc::new(site)), secured_http)),

@@ -32,6 +32,7 @@ pub struct Secured {
 pub fn protocols(carrier: Carrier) -> Vec<Vec<u8>> {
     match carrier {
         Carrier::H1 => vec![b"http/1.1".to_vec()],
+        Carrier::H2 => vec![b"h2".to_vec()],
         Carrier::Tcp => Vec::new(),
     }
 }

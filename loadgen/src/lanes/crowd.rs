@@ -217,7 +217,7 @@ impl<S: Sink> Hall<S> {
         let entry = self.members.vacant_entry();
         match self.epoll.add(member.lean.stream(), EpollEvent::new(edges, entry.key() as u64)) {
             Ok(()) => drop(entry.insert(member)),
-            Err(errno) => member.sink.over(&io::Error::from(errno).into()),
+            Err(errno) => member.over(&io::Error::from(errno).into()),
         }
     }
 
@@ -346,19 +346,24 @@ impl<S: Sink> Member<S> {
     fn due(&mut self, what: Option<u64>) -> Result<bool, Failure> {
         let told = self.lean.due(what);
         self.sink.counted(Some(self.lean.counts()));
-        told.inspect_err(|failure| self.sink.over(failure))
+        told.inspect_err(|failure| self.over(failure))
     }
 
     /// One read, however much waits.
     fn sip(&mut self) -> Result<(), Failure> {
         let served = self.lean.sip(&mut self.sink);
         self.sink.counted(Some(self.lean.counts()));
-        served.inspect_err(|failure| self.sink.over(failure))
+        served.inspect_err(|failure| self.over(failure))
     }
 
     fn serve(&mut self, over: bool) -> Result<(), Failure> {
         let served = self.lean.serve(&mut self.sink, over);
         self.sink.counted(Some(self.lean.counts()));
-        served.inspect_err(|failure| self.sink.over(failure))
+        served.inspect_err(|failure| self.over(failure))
+    }
+
+    /// What ends a connection ends its streams.
+    fn over(&mut self, failure: &Failure) {
+        self.lean.live().into_iter().for_each(|stream| self.sink.over(stream, failure));
     }
 }

@@ -3,7 +3,7 @@
 //! Both HTTP lanes send equally small heads, so that the handshakes can be compared (METHOD M9).
 
 use httparse::{Response, Status};
-use scenarios::{Coding, Lane, Transport};
+use scenarios::{Coding, Lane, Scenario, Transport};
 use servers::websocket::deflate::{self, Context};
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
@@ -71,8 +71,9 @@ impl Handshake {
     /// # Errors
     /// The answer is none, or not the one that opens the stream.
     pub fn accept(&self, received: &[u8], target: &Target) -> Result<Option<(usize, Wire)>, Failure> {
-        let (identity, envelope) = (target.scenario.identity, target.scenario.envelope);
+        let scenario = &target.scenario;
         if self.transport == Transport::Raw {
+            let (identity, envelope) = (scenario.identity, scenario.envelope);
             return match raw::frame(received)? {
                 Some([]) => Ok(Some((4, Wire::Raw(Raw::new(identity, envelope))))),
                 Some(_) => Err(Failure::Protocol("the first raw frame is no hello".into())),
@@ -88,18 +89,41 @@ impl Handshake {
         let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
         let mut response = Response::new(&mut headers);
         let Some(length) = head(&mut response, received)? else { return Ok(None) };
-        let wire = match self.transport {
+        Ok(Some((length, self.wire(&response, scenario)?)))
+    }
+
+    /// The decoder for what follows a response's head.
+    ///
+    /// # Errors
+    /// The response is not the one that opens the stream.
+    pub fn wire(&self, response: &Response<'_, '_>, scenario: &Scenario) -> Result<Wire, Failure> {
+        match self.transport {
             Transport::Ws => {
-                self.check_upgrade(&response)?;
-                Wire::Ws(Ws::new(identity, envelope).inflating(self.compression(&response)?))
+                self.check_upgrade(response)?;
+                let messages = Ws::new(scenario.identity, scenario.envelope);
+                Ok(Wire::Ws(messages.inflating(self.compression(response)?)))
             }
             Transport::Sse | Transport::Raw | Transport::LongPoll | Transport::Poll => {
-                let stream = Sse::new(body(&response, self.coding)?);
-                let is_base64 = target.scenario.payload.is_binary();
-                Wire::Sse(stream.with_base64(is_base64).coded(self.coding))
+                let stream = Sse::new(body(response, self.coding)?);
+                let is_base64 = scenario.payload.is_binary();
+                Ok(Wire::Sse(stream.with_base64(is_base64).coded(self.coding)))
             }
-        };
-        Ok(Some((length, wire)))
+        }
+    }
+
+    /// The head of the same request over HTTP/2 (RFC 9113 8.3.1), for a stream of a connection.
+    #[must_use]
+    pub fn fields(target: &Target, stream: usize) -> Vec<(&'static str, String)> {
+        let scheme = if target.lane.tls { "https" } else { "http" };
+        let fields = [
+            (":method", "GET".to_owned()),
+            (":scheme", scheme.to_owned()),
+            (":path", format!("{SSE_PATH}?client={}", target.client + stream as u64)),
+            (":authority", target.address.to_string()),
+            ("accept", "text/event-stream".to_owned()),
+            ("cache-control", "no-store".to_owned()),
+        ];
+        fields.into()
     }
 
     /// How the server compresses, which must be as it was offered (RFC 6455 9.1: an extension that was not

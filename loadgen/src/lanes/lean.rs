@@ -9,22 +9,22 @@ use std::net::TcpStream;
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
+use scenarios::Http2;
 use tokio::io::{AsyncWriteExt as _, Interest};
 
-use super::decoder::Decoder;
-use super::handshake::Handshake;
+use super::layer::{Layer, Opening};
 use super::scratch::{self, Stamp};
 use super::tls::Tls;
-use super::{Arrival, Bytes, READ_BUFFER, Sink, Target};
+use super::{Bytes, READ_BUFFER, Sink, Target};
 use crate::dial::dial;
 use crate::failure::Failure;
 
-/// One open stream of the lean client.
+/// One open connection of the lean client.
 #[derive(Debug)]
 pub struct Lean {
     stream: TcpStream,
     tls: Option<Box<Secured>>,
-    decoder: Decoder,
+    layer: Layer,
     /// Bytes that wait for the socket.
     outgoing: Vec<u8>,
     /// What came behind the handshake in its last read.
@@ -49,40 +49,42 @@ impl Lean {
     /// No connection, or no valid handshake.
     pub async fn connect(target: &Target) -> Result<Self, Failure> {
         let mut stream = dial(target.address, target.source, &target.scenario).await?;
-        let handshake = Handshake::new(target.lane);
-        let (mut tls, mut outgoing) = (None, handshake.request(target));
+        let (mut opening, mut outgoing) = Opening::new(target);
+        let mut tls = None;
         if let Some(config) = &target.tls {
             let request = std::mem::take(&mut outgoing);
             let secured = tls.insert(Tls::new(Arc::clone(config), target.address.ip(), request)?);
             outgoing.append(secured.sealed());
         }
         let (mut received, mut handshake_up) = (Vec::new(), 0);
-        loop {
+        let (mut layer, stamp) = loop {
             stream.write_all(&outgoing).await?;
             handshake_up += outgoing.len() as u64;
-            outgoing.clear();
             let stamp = read_answer(&stream, tls.as_mut(), &mut received).await?;
-            if let Some(tls) = &mut tls {
-                outgoing.append(tls.sealed());
-            }
-            let Some((head, wire)) = handshake.accept(&received, target)? else { continue };
-            let early = received.split_off(head);
-            let tls = tls.map(|tls| {
-                let (overhead, records) = (tls.overhead(), tls.records());
-                Box::new(Secured { tls, overhead, records })
-            });
-            let overhead = tls.as_ref().map_or(0, |secured| secured.overhead);
-            return Ok(Self {
-                stream: stream.into_std()?,
-                tls,
-                decoder: Decoder::new(wire, head as u64 + overhead),
-                outgoing,
-                early: (!early.is_empty()).then(|| Box::new((early, stamp))),
-                stamped: false,
-                up: 0,
-                handshake_up,
-            });
-        }
+            opening = match opening.accept(&mut received, target)? {
+                Ok(layer) => break (layer, stamp),
+                Err(opening) => opening,
+            };
+            outgoing = sealed(opening.outbox(), tls.as_mut())?;
+        };
+        // What answers the server's first words belongs to the handshake too.
+        outgoing = sealed(layer.reply(), tls.as_mut())?;
+        stream.write_all(&outgoing).await?;
+        handshake_up += outgoing.len() as u64;
+        let tls = tls.map(|tls| {
+            let (overhead, records) = (tls.overhead(), tls.records());
+            Box::new(Secured { tls, overhead, records })
+        });
+        Ok(Self {
+            stream: stream.into_std()?,
+            tls,
+            layer,
+            outgoing: Vec::new(),
+            early: (!received.is_empty()).then(|| Box::new((received, stamp))),
+            stamped: false,
+            up: 0,
+            handshake_up,
+        })
     }
 
     /// Gives `sink` the events behind the handshake, then those of what the socket has: one read, and
@@ -106,21 +108,22 @@ impl Lean {
 
     /// Reads as long as `again` says so of the length of the last read.
     fn read(&mut self, sink: &mut impl Sink, again: impl Fn(usize) -> bool) -> Result<(), Failure> {
+        let opening = self.layer.is_opening();
         if let Some(early) = self.early.take() {
             let end = self.tls.as_ref().map(|secured| secured.tls.received());
-            feed(&mut self.decoder, &early.0, early.1, end, sink)?;
+            self.layer.feed(&early.0, early.1, end, sink)?;
         }
-        self.flush()?;
-        let Self { stream, tls, decoder, stamped, .. } = self;
+        self.flush(opening)?;
+        let Self { stream, tls, layer, stamped, .. } = self;
         let fed = loop {
             let taken = scratch::read(stream, *stamped, |bytes, stamp| match (bytes.len(), &mut *tls) {
                 (0, None) => (Err(Failure::Ended), false),
                 (0, Some(secured)) => (Err(secured.tls.at_eof()), false),
                 (length, tls) => {
                     let fed = match tls {
-                        None => feed(decoder, bytes, stamp, None, sink),
+                        None => layer.feed(bytes, stamp, None, sink),
                         Some(secured) => {
-                            secured.tls.open(bytes, |plain, end| feed(decoder, plain, stamp, Some(end), sink))
+                            secured.tls.open(bytes, |plain, end| layer.feed(plain, stamp, Some(end), sink))
                         }
                     };
                     (fed, again(length))
@@ -133,7 +136,10 @@ impl Lean {
                 Err(err) => break Err(err.into()),
             }
         };
-        let flushed = self.flush();
+        let flushed = self.flush(opening);
+        if opening && let Some(secured) = &mut self.tls {
+            (secured.overhead, secured.records) = (secured.tls.overhead(), secured.tls.records());
+        }
         fed.and(flushed)
     }
 
@@ -143,14 +149,14 @@ impl Lean {
     /// # Errors
     /// The socket is broken.
     pub fn due(&mut self, unless: Option<u64>) -> Result<bool, Failure> {
-        let again = self.decoder.due(unless);
-        self.flush().map(|()| again)
+        let again = self.layer.due(unless);
+        self.flush(false).map(|()| again)
     }
 
     /// Whether the answer to something it sent when it was due is awaited.
     #[must_use]
     pub const fn is_asking(&self) -> bool {
-        self.decoder.is_asking()
+        self.layer.is_asking()
     }
 
     /// Turns on the kernel's receive stamps.
@@ -160,7 +166,7 @@ impl Lean {
     pub fn sample(&mut self) -> io::Result<()> {
         setsockopt(&self.stream, ReceiveTimestampns, &true)?;
         self.stamped = true;
-        self.decoder.pinpoint();
+        self.layer.pinpoint();
         Ok(())
     }
 
@@ -168,10 +174,11 @@ impl Lean {
     #[must_use]
     pub fn counts(&self) -> Bytes {
         let early = self.early.as_ref().map_or(0, |early| early.0.len() as u64);
-        let mut counts = self.decoder.counts();
+        let mut counts = self.layer.counts();
         counts.transport_framing += early;
         if let Some(Secured { tls, overhead, records }) = self.tls.as_deref() {
             counts.transport_framing += tls.unfinished();
+            counts.handshake_down += overhead;
             counts.tls = tls.overhead() - overhead;
             counts.tls_records = tls.records() - records;
         }
@@ -190,21 +197,25 @@ impl Lean {
         self.tls.as_ref().map(|secured| secured.tls.agreed())
     }
 
-    /// Sends what waits to be sent, as far as the socket takes it.
-    fn flush(&mut self) -> Result<(), Failure> {
-        let Self { stream, tls, decoder, outgoing, up, .. } = self;
-        // Only when nothing waits, so that the decoder sees how much the peer does not read.
-        if outgoing.is_empty()
-            && let Some(outbox) = decoder.outbox()
-            && !outbox.is_empty()
-        {
-            match tls {
-                None => outgoing.append(outbox),
-                Some(secured) => secured.tls.seal(outbox)?,
-            }
-        }
-        if let Some(secured) = tls {
-            outgoing.append(secured.tls.sealed());
+    /// What this end told the other of HTTP/2.
+    #[must_use]
+    pub fn http2(&self) -> Option<Http2> {
+        self.layer.settings()
+    }
+
+    /// The streams that have not been told to be over.
+    #[must_use]
+    pub fn live(&self) -> Vec<usize> {
+        self.layer.live()
+    }
+
+    /// Sends what waits to be sent, as far as the socket takes it; while streams are `opening` it
+    /// belongs to the handshake.
+    fn flush(&mut self, opening: bool) -> Result<(), Failure> {
+        let Self { stream, tls, layer, outgoing, up, handshake_up, .. } = self;
+        // Only when nothing waits, so that the layer sees how much the peer does not read.
+        if outgoing.is_empty() {
+            *outgoing = sealed(layer.outbox(), tls.as_mut().map(|secured| &mut secured.tls))?;
         }
         while !outgoing.is_empty() {
             match stream.write(outgoing) {
@@ -212,7 +223,7 @@ impl Lean {
                 written => {
                     let written = written?;
                     outgoing.drain(..written);
-                    *up += written as u64;
+                    *(if opening { &mut *handshake_up } else { &mut *up }) += written as u64;
                 }
             }
         }
@@ -243,16 +254,12 @@ async fn read_answer(
     stream.async_io(Interest::READABLE, || scratch::read(stream, false, &mut take)).await?
 }
 
-/// Gives the decoder what the lane received; `end` is the place on the wire where TLS hides it.
-fn feed(
-    decoder: &mut Decoder,
-    bytes: &[u8],
-    stamp: Stamp,
-    end: Option<u64>,
-    sink: &mut impl Sink,
-) -> Result<(), Failure> {
-    decoder.feed(bytes, |event, end_offset| {
-        let end_offset = end.unwrap_or(end_offset);
-        sink.event(event, Arrival { read: stamp.read, kernel: stamp.kernel, end_offset });
-    })
+/// Takes what waits to be sent, inside TLS as its records.
+fn sealed(outbox: Option<&mut Vec<u8>>, tls: Option<&mut Tls>) -> Result<Vec<u8>, Failure> {
+    let plain = outbox.map(std::mem::take).unwrap_or_default();
+    let Some(tls) = tls else { return Ok(plain) };
+    if !plain.is_empty() {
+        tls.seal(plain)?;
+    }
+    Ok(std::mem::take(tls.sealed()))
 }

@@ -22,7 +22,9 @@ pub mod chunked;
 pub mod crowd;
 pub mod decoder;
 pub mod gunzip;
+pub mod h2;
 pub mod handshake;
+pub mod layer;
 pub mod lean;
 pub mod poll;
 pub mod raw;
@@ -56,6 +58,8 @@ pub struct Target {
     pub client: u64,
     /// Identity, envelope and socket options.
     pub scenario: Arc<Scenario>,
+    /// Event streams that the connection is to carry.
+    pub streams: usize,
     /// Whom to trust, on a lane inside TLS.
     pub tls: Option<Arc<ClientConfig>>,
 }
@@ -76,22 +80,25 @@ pub struct Arrival {
     pub end_offset: u64,
 }
 
-/// What a subscriber's stream yields to: called synchronously and in order, and on lean lanes
-/// without an allocation.
+/// What a connection's streams yield to: called synchronously and in order, and on lean lanes
+/// without an allocation. Streams are numbered from 0; most connections are one.
 pub trait Sink {
+    /// A further stream of the connection is open; the first one opens with the connection.
+    fn opened(&mut self, stream: usize);
     /// One complete event.
-    fn event(&mut self, event: &Event<'_>, arrival: Arrival);
-    /// After the events of a read: bytes by layer so far; `None` if the stack hides them.
+    fn event(&mut self, stream: usize, event: &Event<'_>, arrival: Arrival);
+    /// After the events of a read: bytes of the connection by layer so far; `None` if the stack hides
+    /// them.
     fn counted(&mut self, counts: Option<Bytes>);
     /// Whether it reads slowly when slow readers do.
     fn is_slow(&self) -> bool {
         false
     }
-    /// Last: the stream is over, [`Failure::Ended`] if in good order.
-    fn over(&mut self, failure: &Failure);
+    /// Last of a stream: it is over, [`Failure::Ended`] if in good order.
+    fn over(&mut self, stream: usize, failure: &Failure);
 }
 
-/// One open stream.
+/// One open connection.
 #[expect(clippy::large_enum_variant, reason = "nearly every subscriber is lean; a box would only add to it")]
 pub enum Subscriber {
     /// This project's spec-exact decoders over a bare socket.
@@ -134,7 +141,7 @@ impl Subscriber {
                 }
             },
         };
-        sink.over(&failure);
+        sink.over(0, &failure);
     }
 
     /// Turns on the kernel's receive stamps; false if the stack hides its socket.
@@ -177,7 +184,7 @@ impl Subscriber {
         match self {
             Self::Lean(lean) => {
                 let facts = facts(lean.stream(), READ_BUFFER)?;
-                Ok(Some(Sockets { tls: lean.agreed(), ..facts }))
+                Ok(Some(Sockets { tls: lean.agreed(), http2: lean.http2(), ..facts }))
             }
             Self::Tungstenite(tungstenite) => {
                 facts(tungstenite.stream(), tungstenite.read_buffer()).map(Some)

@@ -70,7 +70,7 @@ impl Reqwest {
         let named = self.identity == Identity::IdEvent || event.event != "message";
         let id = Some(event.id.as_bytes()).filter(|id| !id.is_empty());
         let name = Some(event.event.as_bytes()).filter(|_| named);
-        let mut emit = |data: &[u8]| sink.event(&Event { id, name, data: data.into() }, arrival);
+        let mut emit = |data: &[u8]| sink.event(0, &Event { id, name, data: data.into() }, arrival);
         match self.is_base64 {
             true => base64::decoded(event.data.as_bytes(), emit),
             false => emit(event.data.as_bytes()),

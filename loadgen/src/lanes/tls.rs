@@ -164,8 +164,8 @@ impl Tls {
     ///
     /// # Errors
     /// The connection takes no more.
-    pub fn seal(&mut self, plain: &mut Vec<u8>) -> Result<(), Failure> {
-        self.unsealed.append(plain);
+    pub fn seal(&mut self, mut plain: Vec<u8>) -> Result<(), Failure> {
+        self.unsealed.append(&mut plain);
         self.turn(&mut [], &mut |_| Ok(())).map(drop)
     }
 

@@ -52,7 +52,7 @@ impl Tungstenite {
                 name: None,
                 data: bytes.into(),
             });
-            sink.event(&event, Arrival { read, kernel: None, end_offset: 0 });
+            sink.event(0, &event, Arrival { read, kernel: None, end_offset: 0 });
             return Ok(());
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use loadgen::contract::{FleetCommand, FleetOrder, FleetReply};
 use loadgen::worker::{PATIENCE, Worker};
 use results::run::Ledger;
-use scenarios::{Arrivals, Block, Lane, Moment, Scenario, Schedule, Transport};
+use scenarios::{Arrivals, Block, Carrier, Lane, Moment, Scenario, Schedule, Transport};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Events after the greeting, which is event 0.
@@ -59,7 +59,16 @@ const fn told(delivered: u64, lost: u64, duplicated: u64, reordered: u64, corrup
 }
 
 pub fn every_planted_fault_is_counted_once() {
-    for lane in ["sse-h1", "ws-h1", "raw", "longpoll-h1", "sse-h1@reqwest", "ws-h1@tungstenite"] {
+    for lane in [
+        "sse-h1",
+        "sse-h2",
+        "sse-h2+mux",
+        "ws-h1",
+        "raw",
+        "longpoll-h1",
+        "sse-h1@reqwest",
+        "ws-h1@tungstenite",
+    ] {
         for (name, order, corrupt, expected) in FAULTS {
             let ledger = ledger_of(lane.parse().unwrap(), order((1..=EVENTS).collect()), corrupt);
             assert_eq!(ledger, expected, "{name} on {lane}");
@@ -85,7 +94,7 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
     let _ready: FleetReply = fleet.hear(PATIENCE).unwrap();
     fleet.tell(&FleetCommand::Connect { count: 1 }).unwrap();
     let (mut stream, _) = listener.accept().unwrap();
-    greet(&mut stream, lane.transport);
+    greet(&mut stream, lane);
     stream.write_all(&framed(lane, &scenario, 0, false)).unwrap();
     let connected: FleetReply = fleet.hear(PATIENCE).unwrap();
     assert!(matches!(connected, FleetReply::Connected { open: 1, .. }), "{connected:?}");
@@ -107,13 +116,14 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
 }
 
 /// The server's half of the handshake.
-fn greet(stream: &mut TcpStream, transport: Transport) {
-    if transport == Transport::Raw {
+fn greet(stream: &mut TcpStream, lane: Lane) {
+    if lane.transport == Transport::Raw {
         // Its name: what is left unread when the stream is dropped resets it.
         stream.read_exact(&mut [0; 8]).unwrap();
     }
     let mut request = String::new();
-    while transport != Transport::Raw && !request.ends_with("\r\n\r\n") {
+    // Over HTTP/2 that is the first line of the preface, and the rest need not be read to be answered.
+    while lane.transport != Transport::Raw && !request.ends_with("\r\n\r\n") {
         let mut byte = [0];
         stream.read_exact(&mut byte).unwrap();
         request.push(char::from(byte[0]));
@@ -122,7 +132,12 @@ fn greet(stream: &mut TcpStream, transport: Transport) {
         let (name, value) = line.split_once(": ")?;
         name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
     });
-    let head = match transport {
+    if lane.carrier == Carrier::H2 {
+        // RFC 9113 3.4 and 8.3.2: settings, then the head of stream 1: ":status" 200 and "content-type".
+        let head = b"\0\0\0\x04\0\0\0\0\0\0\0\x14\x01\x04\0\0\0\x01\x88\x5f\x11text/event-stream";
+        return stream.write_all(head).unwrap();
+    }
+    let head = match lane.transport {
         Transport::Raw => String::from_utf8(servers::lanes::raw::HELLO.into()).unwrap(),
         // Each event is an answer with a head of its own.
         Transport::LongPoll | Transport::Poll => String::new(),
@@ -145,6 +160,10 @@ fn framed(lane: Lane, scenario: &Scenario, seq: u64, corrupt: bool) -> Vec<u8> {
     }
     let frame = servers::lanes::frame(lane, scenario, seq, &body).unwrap();
     match lane.transport {
+        Transport::Sse if lane.carrier == Carrier::H2 => {
+            let length = u32::try_from(frame.len()).unwrap().to_be_bytes();
+            [&length[1..], b"\0\0\0\0\0\x01", &frame].concat()
+        }
         Transport::Sse => [format!("{:x}\r\n", frame.len()).as_bytes(), &frame, b"\r\n"].concat(),
         Transport::LongPoll | Transport::Poll => {
             let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: ";

@@ -227,12 +227,17 @@ pub fn segments_up(_: &Run, trial: &Trial) -> Option<f64> {
     kernel(trial, |kernel| kernel.up_segments)
 }
 
+/// Subscribers whose handshake was counted: several share a connection of HTTP/2.
+fn joined(trial: &Trial) -> Option<u64> {
+    (trial.bytes.connections > 0).then_some(trial.subscribers)
+}
+
 pub fn handshake_down(_: &Run, trial: &Trial) -> Option<f64> {
-    per(trial.bytes.handshake_down, trial.bytes.connections)
+    per(trial.bytes.handshake_down, joined(trial)?)
 }
 
 pub fn handshake_up(_: &Run, trial: &Trial) -> Option<f64> {
-    per(trial.bytes.handshake_up, trial.bytes.connections)
+    per(trial.bytes.handshake_up, joined(trial)?)
 }
 
 /// What opening cost, over the connections opened.

@@ -123,8 +123,20 @@ pub static ALL: &[Metric] = &[
         .rank(Rank::Detail),
     trial("segments up", "/event", x::segments_up, "TCP segments sent back per event and subscriber.")
         .rank(Rank::Detail),
-    trial("handshake down", "B/conn", x::handshake_down, "Received before the stream was open.").exact(),
-    trial("handshake up", "B/conn", x::handshake_up, "Sent before the stream was open.").exact(),
+    trial(
+        "handshake down",
+        "B/conn",
+        x::handshake_down,
+        "Received before the stream was open; where streams share a connection, a stream's part.",
+    )
+    .exact(),
+    trial(
+        "handshake up",
+        "B/conn",
+        x::handshake_up,
+        "Sent before the stream was open; where streams share a connection, a stream's part.",
+    )
+    .exact(),
     trial(
         "knee",
         "events/s",

@@ -1,7 +1,7 @@
 //! Details of the report that are listed rather than judged: sockets, ledgers, stages, environment.
 
 use minijinja::{Value as Slot, context};
-use scenarios::Lane;
+use scenarios::{Http2, Lane};
 
 use crate::latency::LatencyHistogram;
 use crate::run::{Environment, Ledger, Run, Sockets, Stages};
@@ -20,7 +20,7 @@ const LEDGER: [Column<Ledger, u64>; 8] = [
     ("dropped by server", |ledger| ledger.dropped_by_server),
 ];
 
-const SOCKETS: [Column<Sockets, String>; 7] = [
+const SOCKETS: [Column<Sockets, String>; 9] = [
     ("congestion control", |sockets| sockets.congestion.clone()),
     ("TCP_NODELAY", |sockets| if sockets.nodelay { "on" } else { "off" }.into()),
     ("MSS, bytes", |sockets| number(f64::from(sockets.mss))),
@@ -28,6 +28,8 @@ const SOCKETS: [Column<Sockets, String>; 7] = [
     ("receive buffer, bytes", |sockets| number(sockets.receive_buffer_bytes as f64)),
     ("read buffer, bytes", |sockets| number(sockets.read_buffer_bytes as f64)),
     ("backlog", |sockets| number(f64::from(sockets.backlog))),
+    ("TLS", |sockets| sockets.tls.clone().unwrap_or_default()),
+    ("HTTP/2", |sockets| sockets.http2.map(http2).unwrap_or_default()),
 ];
 
 const STAGES: [Column<Stages, LatencyHistogram>; 6] = [
@@ -38,6 +40,19 @@ const STAGES: [Column<Stages, LatencyHistogram>; 6] = [
     ("decoding", |stages| stages.decode.clone()),
     ("published to decoded", |stages| stages.service.clone()),
 ];
+
+/// How many streams a connection carries and may, and what may be under way to this end.
+fn http2(settings: Http2) -> String {
+    let bytes = |bytes: u32| number(f64::from(bytes));
+    format!(
+        "streams {} of {}; windows {} a stream, {} a connection; frames of {}",
+        settings.streams,
+        settings.max_concurrent_streams,
+        bytes(settings.stream_window_bytes),
+        bytes(settings.connection_window_bytes),
+        bytes(settings.max_frame_bytes)
+    )
+}
 
 /// Tables of names and cells, and the environment.
 pub fn of(run: &Run, lanes: &[Lane]) -> Slot {

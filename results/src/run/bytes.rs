@@ -68,7 +68,7 @@ counters! {
         tls_records,
         /// Sent upward while connected.
         up,
-        /// Connections whose handshake is counted below.
+        /// Connections whose handshake is counted below; one of HTTP/2 may serve many subscribers.
         connections,
         /// Received before the stream was open: response head or hello.
         handshake_down,

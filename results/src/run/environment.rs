@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use scenarios::Http2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -59,4 +60,7 @@ pub struct Sockets {
     /// What TLS agreed on (client side only): version, cipher suite, key exchange.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,
+    /// What this end told the other of HTTP/2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http2: Option<Http2>,
 }

@@ -6,6 +6,7 @@ use super::Scenario;
 use crate::audience::Audience;
 use crate::binary::Binary;
 use crate::envelope::{Envelope, Identity};
+use crate::http2::{FIRST_WINDOW, MAX_WINDOW};
 use crate::lane::{ClientStack, Lane, Transport};
 use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
 use crate::quantity::{Count, Span};
@@ -40,6 +41,8 @@ impl Scenario {
         count("mss", self.mss, 0, 65_495)?;
         count("send_buffer", self.send_buffer, 4_096, 16 << 20)?;
         count("receive_buffer", self.receive_buffer, 4_096, 16 << 20)?;
+        count("streams", self.streams, 1, 10_000)?;
+        count("window", self.window, u64::from(FIRST_WINDOW), u64::from(MAX_WINDOW))?;
         count("lag", self.lag, 1, 1 << 20)?;
         span("poll", self.poll, 20, 60_000)?;
         span("hold", self.hold, 100, 600_000)?;
@@ -91,12 +94,13 @@ impl Scenario {
 
     /// Slow readers are this project's own client on a lane that pushes.
     fn check_slow(&self) -> Result<(), String> {
-        let unable =
-            |lane: &&Lane| lane.client != ClientStack::Lean || lane.transport.polls() || lane.holds_back();
+        let unable = |lane: &&Lane| {
+            lane.client != ClientStack::Lean || lane.transport.polls() || lane.holds_back() || lane.mux
+        };
         match self.lanes.iter().find(unable).filter(|_| self.slow > 0.0) {
             None => Ok(()),
             Some(lane) => Err(format!(
-                "lane `{lane}` cannot read slowly: `slow` needs lanes that push, read by this project's own client, such as `sse-h1` or `ws-h1`"
+                "lane `{lane}` cannot read slowly: `slow` needs lanes that push, a connection each, read by this project's own client, such as `sse-h1` or `ws-h1`"
             )),
         }
     }

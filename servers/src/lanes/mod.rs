@@ -17,10 +17,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::Uri;
-use scenarios::{Envelope, Lane, Scenario, ServerStack, Transport, binary, envelope};
+use scenarios::{Carrier, Envelope, Http2, Lane, Scenario, ServerStack, Transport, binary, envelope};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::http::{self, Limits, Site};
+use crate::http2;
 use crate::hub::Hub;
 use crate::lanes::poll::Polled;
 use crate::wire::Meter;
@@ -28,7 +29,7 @@ use crate::wire::Meter;
 /// What answers the connections of a listener.
 #[derive(Clone)]
 pub enum Service {
-    /// This project's own HTTP/1.1 lanes.
+    /// This project's own HTTP lanes.
     Site(Arc<Site>),
     /// axum's stock path.
     Router(axum::Router, Limits),
@@ -40,11 +41,16 @@ impl Service {
     /// Serves one lane: `GET /sse`, `GET /ws`, `GET /poll` and `GET /longpoll`, or bare TCP.
     #[must_use]
     pub fn of(lane: Lane, hub: Hub, scenario: &Scenario, limits: Limits) -> Self {
+        let http2 = (lane.carrier == Carrier::H2).then(|| Http2::of(lane, scenario));
         match (lane.transport, lane.server) {
             (Transport::Raw, _) => Self::Raw(hub),
-            (Transport::Sse, ServerStack::Tuned) => {
-                Self::Site(Arc::new(Site { sse: Some(hub), coding: lane.coding, limits, ..Site::default() }))
-            }
+            (Transport::Sse, ServerStack::Tuned) => Self::Site(Arc::new(Site {
+                sse: Some(hub),
+                coding: lane.coding,
+                limits,
+                http2,
+                ..Site::default()
+            })),
             (Transport::Ws, ServerStack::Tuned) => {
                 Self::Site(Arc::new(Site { ws: Some(hub), coding: lane.coding, limits, ..Site::default() }))
             }
@@ -67,7 +73,12 @@ impl Service {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         match self {
-            Self::Site(site) => drop(tokio::spawn(http::serve_site(stream, meter, Arc::clone(site)))),
+            Self::Site(site) => match site.http2 {
+                None => drop(tokio::spawn(http::serve_site(stream, meter, Arc::clone(site)))),
+                Some(settings) => {
+                    drop(tokio::spawn(http2::serve_site(stream, meter, Arc::clone(site), settings)));
+                }
+            },
             Self::Router(router, limits) => {
                 drop(tokio::spawn(http::serve_router(stream, meter, router.clone(), *limits)));
             }
@@ -126,6 +137,7 @@ pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<B
 pub fn read_buffer_bytes(lane: Lane) -> usize {
     match (lane.transport, lane.server) {
         (Transport::Raw, _) => raw::READ_BUFFER_BYTES,
+        (Transport::Sse, _) if lane.carrier == Carrier::H2 => http2::READ_BUFFER_BYTES,
         (Transport::Sse | Transport::LongPoll | Transport::Poll, _) => http::HEAD_BYTES,
         (Transport::Ws, ServerStack::Tuned) => ws::READ_BUFFER_BYTES,
         (Transport::Ws, ServerStack::Axum) => axum_ws::READ_BUFFER_BYTES,

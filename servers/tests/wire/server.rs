@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scenarios::{Lane, Scenario, Transport};
+use scenarios::{Carrier, Lane, Scenario, Transport};
 use servers::http::Limits;
 use servers::hub::Hub;
 use servers::lanes::{self, Service, read_buffer_bytes};
@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Every server half there is.
-pub const LANES: [&str; 5] = ["raw", "sse-h1", "ws-h1", "sse-h1%axum", "ws-h1%axum"];
+pub const LANES: [&str; 6] = ["raw", "sse-h1", "sse-h2", "ws-h1", "sse-h1%axum", "ws-h1%axum"];
 
 /// A hang fails a test instead of stopping it.
 const HANG: Duration = Duration::from_secs(20);
@@ -58,15 +58,18 @@ impl Server {
     }
 
     /// Connects and reads exactly to the end of the handshake: the response head, or the hello.
-    pub async fn subscribe(&self) -> (TcpStream, String) {
+    pub async fn subscribe(&self) -> (TcpStream, Vec<u8>) {
+        if self.lane.carrier == Carrier::H2 {
+            return crate::h2::subscribe(self).await;
+        }
         let mut client = TcpStream::connect(self.address).await.unwrap();
         let head = match self.lane.transport {
             Transport::Raw => {
                 assert_eq!(read(&mut client, 4).await, [0; 4]);
-                String::new()
+                vec![0; 4]
             }
-            Transport::Sse => request(&mut client, SUBSCRIBE).await,
-            Transport::Ws => request(&mut client, &upgrade("")).await,
+            Transport::Sse => request(&mut client, SUBSCRIBE).await.into(),
+            Transport::Ws => request(&mut client, &upgrade("")).await.into(),
             Transport::LongPoll | Transport::Poll => unreachable!("a poll is no subscription: `polls.rs`"),
         };
         (client, head)
@@ -122,6 +125,7 @@ pub async fn stop_and_drain(server: &Server, client: &mut TcpStream) -> Vec<u8> 
     server.hub.close();
     match server.lane.transport {
         Transport::Raw => rest(client).await,
+        Transport::Sse if server.lane.carrier == Carrier::H2 => read_until(client, H2_END).await,
         Transport::Sse => read_until(client, SSE_END).await,
         Transport::Ws => read_until(client, WS_AWAY).await,
         Transport::LongPoll | Transport::Poll => rest(client).await,
@@ -130,6 +134,9 @@ pub async fn stop_and_drain(server: &Server, client: &mut TcpStream) -> Vec<u8> 
 
 /// RFC 9112 7.1: "The chunked coding is complete when a chunk with a chunk-size of zero is received".
 pub const SSE_END: &[u8] = b"0\r\n\r\n";
+
+/// RFC 9113 6.1: DATA, no bytes of it, END_STREAM, on stream 1.
+pub const H2_END: &[u8] = b"\0\0\0\0\x01\0\0\0\x01";
 
 /// RFC 6455 7.4.1: "1001 indicates that an endpoint is "going away", such as a server going down".
 pub const WS_AWAY: &[u8] = b"\x88\x02\x03\xe9";

@@ -42,8 +42,15 @@ async fn lock_step(lane: Lane) {
         hub.publish(seq, servers::lanes::frame(lane, &scenario, seq, &body).unwrap());
         String::from_utf8(body).unwrap()
     };
-    let target =
-        Target { lane, address, source: None, client: 0, scenario: Arc::clone(&scenario), tls: trust };
+    let target = Target {
+        lane,
+        address,
+        source: None,
+        client: 0,
+        streams: 1,
+        scenario: Arc::clone(&scenario),
+        tls: trust,
+    };
     let (mut said, mut counts, mut ends) = (attend(&target, true).await.unwrap(), None, Vec::new());
     for seq in 0..EVENTS {
         let body = publish(seq);
@@ -56,6 +63,7 @@ async fn lock_step(lane: Lane) {
                     break;
                 }
                 Some(Said::Counted(now)) => counts = now,
+                Some(Said::Opened(stream)) => panic!("{lane}: stream {stream} of a connection that has one"),
                 Some(Said::Over(failure)) => panic!("{lane}: {failure}"),
                 None => panic!("{lane}: the stream is gone"),
             }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::Seen;
+use super::{Seen, h2_cases};
 use crate::failure::Failure;
 use crate::lanes::crowd::Crowd;
 use crate::lanes::{Arrival, Bytes, Sink, Subscriber, Target, tls};
@@ -28,13 +28,18 @@ const RAW_EVENTS: &[u8] = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x0b10\nquot
 
 /// What a subscriber's stream said, in order.
 pub enum Said {
+    Opened(usize),
     Event(Seen, Arrival),
     Counted(Option<Bytes>),
     Over(Failure),
 }
 
 impl Sink for UnboundedSender<Said> {
-    fn event(&mut self, event: &Event<'_>, arrival: Arrival) {
+    fn opened(&mut self, stream: usize) {
+        let _nobody_asks_any_more = self.send(Said::Opened(stream));
+    }
+
+    fn event(&mut self, _stream: usize, event: &Event<'_>, arrival: Arrival) {
         let _nobody_asks_any_more = self.send(Said::Event(Seen::of(event, arrival.end_offset), arrival));
     }
 
@@ -42,7 +47,7 @@ impl Sink for UnboundedSender<Said> {
         let _nobody_asks_any_more = self.send(Said::Counted(counts));
     }
 
-    fn over(&mut self, failure: &Failure) {
+    fn over(&mut self, _stream: usize, failure: &Failure) {
         let _nobody_asks_any_more = self.send(Said::Over(failure.clone()));
     }
 }
@@ -114,7 +119,8 @@ struct Session {
 
 fn target(lane: &str, address: SocketAddr) -> Target {
     let scenario = Arc::new(Scenario::load("smoke", &[]).unwrap().1);
-    Target { lane: lane.parse::<Lane>().unwrap(), address, source: None, client: 7, scenario, tls: None }
+    let lane = lane.parse::<Lane>().unwrap();
+    Target { lane, address, source: None, client: 7, streams: 1, scenario, tls: None }
 }
 
 /// Connects and reads to the end.
@@ -130,9 +136,10 @@ async fn session(lane: &'static str, parts: &[&[u8]]) -> Result<Session, Failure
     let mut said = listen(&target, false).await?;
     let (mut seen, mut counts, mut end) = (Vec::new(), None, None);
     while let Some(said) = said.recv().await {
-        assert_eq!(end, None, "nothing follows the end");
+        assert!(end.is_none() || matches!(said, Said::Counted(_)), "no event follows the end");
         match said {
             Said::Event(event, arrival) => seen.push((event, arrival)),
+            Said::Opened(stream) => panic!("stream {stream} of a connection that has one"),
             Said::Counted(now) => counts = now,
             Said::Over(failure) => end = Some(failure),
         }
@@ -158,6 +165,7 @@ async fn every_client_delivers_what_a_good_server_says() {
     let plain = WS_HEAD.replace("keep-alive, Upgrade", "Upgrade");
     let tungstenite: [&[u8]; 2] = [plain.as_bytes(), WS_EVENTS];
     let raw: [&[u8]; 2] = [b"\x00\x00\x00\x00", RAW_EVENTS];
+    let h2: [&[u8]; 3] = [h2_cases::HEAD, h2_cases::EVENTS, h2_cases::END];
     for (lane, parts) in [
         ("sse-h1", &sse[..]),
         ("sse-h1@reqwest", &sse),
@@ -165,7 +173,9 @@ async fn every_client_delivers_what_a_good_server_says() {
         ("ws-h1", &ws),
         ("ws-h1@tungstenite", &tungstenite),
         ("raw", &raw),
+        ("sse-h2", &h2),
         ("sse-h1+tls", &sse),
+        ("sse-h2+tls", &h2),
         ("ws-h1+tls", &ws),
         ("raw+tls", &raw),
     ] {
@@ -183,10 +193,12 @@ async fn every_client_delivers_what_a_good_server_says() {
                     continue;
                 }
                 assert_eq!(counts.received(), (total + longer) as u64, "{lane}");
-                // A raw client's name is its request; this server reads it last.
-                let name = if lane == "raw" { 8 } else { 0 };
-                assert_eq!(counts.handshake_up, session.request.len() as u64 + name, "{lane}");
-                assert_eq!(counts.up, session.rest.len() as u64 - name, "{lane}");
+                let up = (session.request.len() + session.rest.len()) as u64;
+                assert_eq!(counts.handshake_up + counts.up, up, "{lane}");
+                // A raw client's name is its request; this server reads it last. Over HTTP/2 it reads no
+                // further than the preface before it answers.
+                let handshake = session.request.len() as u64 + if lane == "raw" { 8 } else { 0 };
+                assert!(lane == "sse-h2" || counts.handshake_up == handshake, "{lane}");
             }
         }
     }
@@ -270,6 +282,7 @@ async fn a_bad_answer_is_a_clear_failure() {
     let status = |line: &str| {
         format!("HTTP/1.1 {line}\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n")
     };
+    let h2_404 = b"\0\0\0\x04\0\0\0\0\0\0\0\x01\x01\x05\0\0\0\x01\x8d".to_vec();
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("sse-h1", status("404 Not Found").into(), "status 404"),
         ("sse-h1", status("204 No Content").into(), "status 204"),
@@ -318,6 +331,10 @@ async fn a_bad_answer_is_a_clear_failure() {
         ("raw", Vec::new(), "closed before it answered"),
         ("sse-h1", b"\x00\x01garbage".to_vec(), "response head: invalid"),
         ("ws-h1", b"SSH-2.0-OpenSSH\r\n".to_vec(), "response head: invalid"),
+        ("sse-h2", b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "HTTP/2: a frame is larger than was agreed"),
+        ("sse-h2", Vec::new(), "closed before it answered"),
+        ("sse-h2", [&h2_cases::HEAD[..20], b"\x8d"].concat(), "closed before it answered"),
+        ("sse-h2", h2_404, "status 404"),
         ("raw", b"HTTP/1.1 400\r\n".to_vec(), "raw frame of"),
         ("raw", b"\x00\x00\x00\x01x".to_vec(), "no hello"),
         ("sse-h1", endless.clone(), "longer than 16 KiB"),
@@ -333,7 +350,8 @@ async fn a_bad_answer_is_a_clear_failure() {
 async fn an_open_stream_that_breaks_keeps_what_came_before() {
     let sse: [&[u8]; 3] = [SSE_HEAD.as_bytes(), SSE_EVENTS.as_bytes(), b"not a chunk"];
     let ws: [&[u8]; 3] = [WS_HEAD.as_bytes(), &WS_EVENTS[..29], b"\xFF\xFF\xFF"];
-    for (lane, parts) in [("sse-h1", sse), ("ws-h1", ws)] {
+    let h2: [&[u8]; 3] = [h2_cases::HEAD, h2_cases::EVENTS, b"not a frame"];
+    for (lane, parts) in [("sse-h1", sse), ("sse-h2", h2), ("ws-h1", ws)] {
         let session = session(lane, &parts).await.unwrap();
         assert_eq!((session.seen.len(), session.end.kind()), (2, "protocol"), "{lane}");
     }
@@ -344,7 +362,7 @@ async fn nobody_there_is_refused() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    for lane in ["raw", "sse-h1", "ws-h1", "sse-h1@reqwest", "ws-h1@tungstenite"] {
+    for lane in ["raw", "sse-h1", "sse-h2", "ws-h1", "sse-h1@reqwest", "ws-h1@tungstenite"] {
         let failure = Subscriber::connect(&target(lane, address)).await.err();
         assert_eq!(failure, Some(Failure::Refused), "{lane}");
     }

@@ -97,7 +97,7 @@ fn every_record_has_its_place_on_the_wire_in_every_split() {
         assert_eq!((ends.tls.overhead(), ends.tls.unfinished()), (before + 3 * RECORD, 10));
         ends.tls.open(second, |_, _| Ok(())).unwrap();
         assert_eq!((ends.tls.overhead(), ends.tls.unfinished()), (before + 4 * RECORD, 0));
-        ends.tls.seal(&mut b"pong".to_vec()).unwrap();
+        ends.tls.seal(b"pong".to_vec()).unwrap();
         assert_eq!(ends.tls.sealed().len() as u64, RECORD + 4);
         ends.exchange().unwrap();
         assert_eq!(ends.said_up(), b"pong");
