@@ -163,7 +163,15 @@ fn the_compressing_server_passes_the_fuzzing_client() {
 /// Opens `path` as the lean client of a lane does, and says back what it is told until the end; gives
 /// the last message.
 fn converse(address: SocketAddr, lane: Lane, path: &str) -> Vec<u8> {
-    let target = Target { lane, address, source: None, client: 0, streams: 1, scenario: Arc::new(scenario()), tls: None };
+    let target = Target {
+        lane,
+        address,
+        source: None,
+        client: 0,
+        streams: 1,
+        scenario: Arc::new(scenario()),
+        tls: None,
+    };
     let handshake = Handshake::new(lane);
     let request = String::from_utf8(handshake.request(&target)).unwrap();
     let mut stream = TcpStream::connect(address).unwrap();

@@ -14,6 +14,7 @@ pub mod ws;
 use std::borrow::Cow;
 use std::num::TryFromIntError;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::Uri;
@@ -36,6 +37,10 @@ pub enum Service {
     /// The yardstick.
     Raw(Hub),
 }
+
+/// How long a client that polls may be silent: while other lanes publish, it has nothing to ask for, and a
+/// connection that was closed for it would take the kernel's counts with it.
+const POLLERS_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 impl Service {
     /// Serves one lane: `GET /sse`, `GET /ws`, `GET /poll` and `GET /longpoll`, or bare TCP.
@@ -62,6 +67,7 @@ impl Service {
             }
             (Transport::LongPoll | Transport::Poll, _) => {
                 let poll = Some(Polled { hub, hold: scenario.hold.0 });
+                let limits = Limits { head: POLLERS_PATIENCE };
                 Self::Site(Arc::new(Site { poll, limits, ..Site::default() }))
             }
         }
