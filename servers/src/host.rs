@@ -128,11 +128,14 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
-            Signal::Event(framed) => {
-                let intended = framed.intended;
-                let published = self.publish(framed);
-                self.ran.lag_ns.push(published.nanos_since(intended));
-                self.ran.published.push(published);
+            Signal::Events(together) => {
+                // The moment of all of them: what one of a burst takes of the hub is fan-out, not lateness.
+                let published = Moment::now();
+                for framed in together {
+                    self.ran.lag_ns.push(published.nanos_since(framed.intended));
+                    self.ran.published.push(published);
+                    self.publish(framed);
+                }
             }
             Signal::Step(framed) => {
                 let seq = framed.seq;
@@ -152,10 +155,8 @@ impl Desk<'_> {
         }
     }
 
-    fn publish(&self, framed: Framed) -> Moment {
-        let published = Moment::now();
+    fn publish(&self, framed: Framed) {
         framed.publish(std::slice::from_ref(&self.hub));
-        published
     }
 
     fn on_command(&mut self, command: HostCommand) {

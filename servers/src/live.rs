@@ -154,9 +154,8 @@ async fn fan_out(
     next()?;
     while let Some(signal) = signalled.recv().await {
         match signal {
-            Signal::Event(event) | Signal::Step(event) => {
-                event.publish(hubs);
-            }
+            Signal::Events(together) => together.into_iter().for_each(|event| event.publish(hubs)),
+            Signal::Step(event) => event.publish(hubs),
             Signal::Ended { .. } => next()?,
             Signal::Failed(text) => anyhow::bail!(text),
         }

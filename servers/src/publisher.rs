@@ -38,8 +38,9 @@ pub enum Order {
 /// What the publisher says.
 #[derive(Debug)]
 pub enum Signal {
-    /// Publish this event now.
-    Event(Framed),
+    /// Publish these events now: all that are meant for one instant, so that none of a burst waits for the
+    /// fan-out of another before it is even handed over.
+    Events(Vec<Framed>),
     /// The same, outside a schedule.
     Step(Framed),
     /// The run ended.
@@ -186,7 +187,12 @@ fn walk(
             }
             let Some(event): Option<Framed> = waiting.pop_front() else { break };
             sleep(event.intended);
-            emit(Signal::Event(event));
+            let intended = event.intended;
+            let mut together = vec![event];
+            while waiting.front().is_some_and(|next| next.intended == intended) {
+                together.extend(waiting.pop_front());
+            }
+            emit(Signal::Events(together));
         }
         blocks_done += 1;
     }
@@ -267,7 +273,7 @@ mod tests {
             pause,
             |until| slept.push(until.nanos_since(start)),
             &mut |signal| match signal {
-                Signal::Event(framed) => seqs.push(framed.seq),
+                Signal::Events(framed) => seqs.extend(framed.iter().map(|one| one.seq)),
                 Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
             },
         );
@@ -292,6 +298,20 @@ mod tests {
     }
 
     #[test]
+    fn events_of_one_instant_are_handed_over_together() {
+        let block = Block { lane: 0, round: 0, start_ns: 0, span_ns: 600_000_000, first_seq: 1, events: 7 };
+        let bursts = Schedule::new(Arrivals::Bursts(3), 1, vec![block]);
+        let mut together = Vec::new();
+        let mut emit = |signal| match signal {
+            Signal::Events(framed) => together.push(framed.iter().map(|one| one.seq).collect::<Vec<_>>()),
+            Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
+        };
+        let start = Moment::from_nanos(1);
+        walk(&framer(Payload::Ticker), start, &bursts, |_| false, |_| {}, &mut emit).unwrap();
+        assert_eq!(together, [vec![1, 2, 3], vec![4, 5, 6], vec![7]]);
+    }
+
+    #[test]
     fn a_stop_ends_the_run_after_a_whole_block() {
         let (_, seqs, ended) = walked(1);
         assert_eq!((seqs, ended), (vec![5, 6, 7], (1, hash(5..8))));
@@ -302,7 +322,9 @@ mod tests {
         let mut intended = Vec::new();
         let start = Moment::from_nanos(1);
         let mut emit = |signal| match signal {
-            Signal::Event(framed) => intended.push(framed.intended.nanos_since(start)),
+            Signal::Events(framed) => {
+                intended.extend(framed.iter().map(|one| one.intended.nanos_since(start)));
+            }
             Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
         };
         walk(&framer(Payload::Ticker), start, &schedule(), |_| false, sleep_until, &mut emit).unwrap();
@@ -317,7 +339,7 @@ mod tests {
         let mut steps = Vec::new();
         work(&framer(Payload::Text(3)), &orders, |signal| match signal {
             Signal::Step(framed) => steps.push((framed.seq, framed.frames)),
-            Signal::Event(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
+            Signal::Events(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
         });
         let body = Payload::Text(3).body(1, 3);
         let [(3, frames)] = &steps[..] else { panic!("{steps:?}") };
