@@ -38,6 +38,10 @@ pub struct Cell {
     pub depths: &'static [Depth],
 }
 
+const QUICK: &[Depth] = &[Depth::Quick];
+const MOST: &[Depth] = &[Depth::Default, Depth::Full];
+const FULL: &[Depth] = &[Depth::Full];
+
 /// Every run, in the order in which they are measured: what decides most comes first.
 pub const CELLS: &[Cell] = &[
     Cell {
@@ -45,6 +49,7 @@ pub const CELLS: &[Cell] = &[
         about: "bytes at every payload size, handshakes and joining",
         scenario: "ticker",
         set: &[
+            ("lanes", "[\"sse-h1\", \"ws-h1\", \"raw\", \"sse-h2\", \"sse-h1+tls\", \"ws-h1+tls\"]"),
             ("subscribers", "500"),
             ("duration", "\"1200ms\""),
             ("repetitions", "2"),
@@ -52,14 +57,97 @@ pub const CELLS: &[Cell] = &[
             ("memory", "[]"),
             ("share", "{}"),
         ],
-        depths: &[Depth::Quick],
+        depths: QUICK,
     },
     Cell {
         name: "ticker",
         about: "small quotes to many, on the lanes one chooses between",
         scenario: "ticker",
-        set: &[("repetitions", "4")],
-        depths: &[Depth::Default, Depth::Full],
+        set: &[
+            ("lanes", "[\"sse-h1\", \"ws-h1\", \"raw\", \"sse-h2\"]"),
+            ("subscribers", "1200"),
+            ("rate", "28"),
+            ("duration", "\"9s\""),
+            ("repetitions", "4"),
+            ("memory", "[\"1k\", \"2k\"]"),
+        ],
+        depths: MOST,
+    },
+    Cell {
+        name: "tls",
+        about: "the same inside TLS",
+        scenario: "ticker",
+        set: &[
+            ("lanes", "[\"sse-h1\", \"ws-h1\", \"sse-h1+tls\", \"ws-h1+tls\"]"),
+            ("subscribers", "500"),
+            ("duration", "\"3s\""),
+            ("repetitions", "3"),
+            ("memory", "[500, \"1k\"]"),
+        ],
+        depths: MOST,
+    },
+    Cell {
+        name: "stacks",
+        about: "the same on the framework's stock servers: protocol or library?",
+        scenario: "ticker",
+        set: &[
+            ("lanes", "[\"sse-h1\", \"ws-h1\", \"sse-h1%axum\", \"ws-h1%axum\"]"),
+            ("subscribers", "1000"),
+            ("duration", "\"3s\""),
+            ("repetitions", "3"),
+            ("memory", "[\"1k\", \"2k\"]"),
+            ("sweep", "[]"),
+        ],
+        depths: MOST,
+    },
+    Cell {
+        name: "compression",
+        about: "the same compressed: what it saves and what it costs",
+        scenario: "ticker",
+        set: &[
+            ("lanes", "[\"sse-h1\", \"ws-h1\", \"sse-h1+gzip\", \"ws-h1+deflate\"]"),
+            ("subscribers", "500"),
+            ("duration", "\"3s\""),
+            ("repetitions", "3"),
+            ("memory", "[500, \"1k\"]"),
+            ("sweep", "[]"),
+        ],
+        depths: MOST,
+    },
+    Cell { name: "polling", about: "pushing against asking", scenario: "polling", set: &[], depths: MOST },
+    Cell {
+        name: "connect",
+        about: "a storm of connections",
+        scenario: "connect",
+        set: &[],
+        depths: &[Depth::Quick, Depth::Default, Depth::Full],
+    },
+    Cell { name: "news", about: "few and large", scenario: "news", set: &[], depths: MOST },
+    Cell { name: "logs", about: "bursts of lines", scenario: "logs", set: &[], depths: MOST },
+    Cell { name: "video", about: "bytes at a bitrate", scenario: "video", set: &[], depths: MOST },
+    Cell { name: "chat", about: "messages to rooms", scenario: "chat", set: &[], depths: MOST },
+    Cell { name: "rate-sweep", about: "up to the knee", scenario: "rate-sweep", set: &[], depths: MOST },
+    Cell {
+        name: "payload-sweep",
+        about: "latency and CPU by size",
+        scenario: "payload-sweep",
+        set: &[],
+        depths: FULL,
+    },
+    Cell { name: "interval", about: "one a second", scenario: "interval", set: &[], depths: FULL },
+    Cell {
+        name: "notifications",
+        about: "15,000 mostly idle",
+        scenario: "notifications",
+        set: &[],
+        depths: FULL,
+    },
+    Cell {
+        name: "slow-readers",
+        about: "half of the readers do not read",
+        scenario: "slow-readers",
+        set: &[],
+        depths: FULL,
     },
 ];
 

@@ -12,7 +12,7 @@ use crate::conclude::times;
 use crate::metric::{Metric, extract};
 use crate::run::Run;
 use crate::stats::{Effect, Judgement};
-use crate::summary::{Standing, estimate, judged, lanes, standing};
+use crate::summary::{Standing, estimate, judged, lanes, repetitions, standing};
 use crate::sweep;
 use crate::value::number;
 
@@ -145,7 +145,9 @@ fn need(survey: &Survey, workload: &Workload, kind: &Kind) -> Option<Need> {
         .filter(|(_, run)| standing(run) != Standing::Invalid)
         .map(|(name, run)| (workload.factor(&run.scenario), name, run))
         .collect();
-    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Of runs about equally near, the one that rests on most starts.
+    let near = |factor: f64| factor.log2().round();
+    runs.sort_by(|a, b| near(a.0).total_cmp(&near(b.0)).then(repetitions(b.2).cmp(&repetitions(a.2))));
     runs.into_iter().find_map(|(factor, run_name, run)| {
         let [sse, ws] = SIDES.map(|side| lanes(run).into_iter().find(|lane| lane.to_string() == side));
         let (sse, ws) = (sse?, ws?);

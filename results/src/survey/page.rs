@@ -25,10 +25,13 @@ const TEMPLATE: &str = include_str!("page.html");
 /// reads in it.
 const CURVES: &[(&str, &str)] = &[
     ("break-even", "Payload size"),
+    ("polling", "Event rate, against polling"),
+    ("knee", "Event rate, up to the knee"),
     ("latency-percentiles", "Lateness"),
     ("memory", "Connections"),
     ("cpu", "CPU"),
-    ("joining", "Joining"),
+    ("opening", "Opening"),
+    ("size-cpu", "CPU by payload size"),
 ];
 
 /// Writes `decision.html` into the survey's folder.
