@@ -104,8 +104,8 @@ pub static ALL: &[Claim] = &[
                driven by the server (tickers, news, logs).",
         proposition: "In this workload the transport that the saying names is the one that costs less and \
                       delivers sooner.",
-        experiment: "the workloads that the saying names, each a run of its own: ticker, news, logs, interval, \
-                     notifications, tokens for SSE; chat, game, collab, video for WebSocket; on sse-h1 and ws-h1",
+        experiment: "the workloads driven by the server, each a run of its own: ticker, news, logs, interval, notifications, on \
+                     sse-h1 and ws-h1; those that go both ways are not judged yet",
         metrics: &["latency mean", "server CPU", "client CPU", "server memory", "wire bytes down"],
         charts: &["latency-percentiles", "cpu", "memory", "bytes"],
         limits: "One workload, judged by what pushing it costs. Code to write, reconnecting and proxies, which \

@@ -74,8 +74,10 @@ pub enum Choice {
     Take(Side),
     /// Needs speak for both.
     Trade,
-    /// No need speaks for either.
+    /// No need speaks for either: each is the same, or proven and too small to matter.
     Either,
+    /// No need speaks for either, and some were left open.
+    Open,
     /// There is no run to judge by.
     Unknown,
 }
@@ -124,11 +126,13 @@ pub fn advise(survey: &Survey, workload: &Workload) -> Advice {
         (_, true, true) => Choice::Trade,
         (_, true, false) => Choice::Take(Side::Sse),
         (_, false, true) => Choice::Take(Side::Ws),
+        (_, false, false) if needs.iter().any(Need::is_open) => Choice::Open,
         (_, false, false) => Choice::Either,
     };
     let doubts = doubts(survey, &needs);
-    let open = needs.iter().filter(|need| need.effect.judgement == Judgement::Inconclusive).count();
-    let sure = match (doubts.is_empty(), 2 * open > needs.len() || needs.is_empty()) {
+    let known = needs.iter().filter(|need| !need.is_open()).count();
+    let far = needs.iter().any(|need| need.source.1 > FAR);
+    let sure = match (doubts.is_empty(), far || 2 * known < NEEDS.len()) {
         (true, _) => Certainty::Sure,
         (false, false) => Certainty::Fairly,
         (false, true) => Certainty::Unsure,
@@ -140,10 +144,13 @@ pub fn advise(survey: &Survey, workload: &Workload) -> Advice {
 fn need(survey: &Survey, workload: &Workload, kind: &Kind) -> Option<Need> {
     let Kind(name, unit, metric, scale, matters) = kind;
     let metric = Metric::named(metric)?;
+    // Times to arrive are not scaled, so a far run has none to tell.
+    let reach = if metric.name.starts_with("latency") { FAR } else { f64::INFINITY };
     let mut runs: Vec<(f64, &str, &Run)> = survey
         .runs()
         .filter(|(_, run)| standing(run) != Standing::Invalid)
         .map(|(name, run)| (workload.factor(&run.scenario), name, run))
+        .filter(|(factor, ..)| *factor <= reach)
         .collect();
     // Of runs about equally near, the one that rests on most starts.
     let near = |factor: f64| factor.log2().round();
@@ -153,30 +160,31 @@ fn need(survey: &Survey, workload: &Workload, kind: &Kind) -> Option<Need> {
         let (sse, ws) = (sse?, ws?);
         let column = judged(run, sse, ws);
         let effect = column.into_iter().find(|(held, _)| held.name == metric.name)?.1?;
-        let level = |lane| level(survey, run, metric, workload, lane);
-        let costs = [scale(workload, level(sse)?), scale(workload, level(ws)?)];
+        let [sse, ws] = levels(run, metric, workload, [sse, ws])?;
+        let costs = [scale(workload, sse), scale(workload, ws)];
         let lower = if costs[0] < costs[1] { Side::Sse } else { Side::Ws };
-        let proven = matches!(effect.judgement, Judgement::Better | Judgement::Worse);
+        let proven = match effect.judgement {
+            Judgement::Better => lower == Side::Sse,
+            Judgement::Worse => lower == Side::Ws,
+            Judgement::Same | Judgement::Inconclusive => false,
+        };
         let speaks_for = (proven && (costs[0] - costs[1]).abs() >= *matters).then_some(lower);
         let source = (run_name.to_owned(), factor);
         Some(Need { name, unit, costs, effect, speaks_for, source })
     })
 }
 
-/// A metric of a lane: as this run measured it, but bytes at the workload's own payload size where a
-/// sweep of sizes tells them.
-fn level(survey: &Survey, run: &Run, metric: &Metric, workload: &Workload, lane: Lane) -> Option<f64> {
+/// A metric of both lanes: as this run measured it, but bytes at the workload's own payload size where its
+/// sweep of sizes tells them of both.
+fn levels(run: &Run, metric: &Metric, workload: &Workload, sides: [Lane; 2]) -> Option<[f64; 2]> {
+    let both = |of: &dyn Fn(Lane) -> Option<f64>| Some([of(sides[0])?, of(sides[1])?]);
     let count: Option<sweep::Count> = match metric.name {
         "wire bytes down" => Some(|point| extract::down_on_the_wire(&point.kernel)),
         "wire bytes up" => Some(|point| extract::up_on_the_wire(&point.kernel)),
         _ => None,
     };
-    let swept = count.and_then(|count| {
-        let mut runs = survey.runs().map(|(_, run)| run);
-        let run = runs.find(|run| run.sweep.iter().any(|point| point.lane == lane))?;
-        sweep::at(run, lane, workload.payload_bytes, count)
-    });
-    swept.or_else(|| estimate(run, metric, lane).value.known())
+    let swept = count.and_then(|count| both(&|lane| sweep::at(run, lane, workload.payload_bytes, count)));
+    swept.or_else(|| both(&|lane| estimate(run, metric, lane).value.known()))
 }
 
 fn doubts(survey: &Survey, needs: &[Need]) -> Vec<String> {
@@ -192,11 +200,12 @@ fn doubts(survey: &Survey, needs: &[Need]) -> Vec<String> {
             number(need.source.1)
         ));
     }
-    let open: Vec<&str> = needs
-        .iter()
-        .filter(|need| need.effect.judgement == Judgement::Inconclusive)
-        .map(|need| need.name)
-        .collect();
+    let missing: Vec<&str> =
+        NEEDS.iter().map(|kind| kind.0).filter(|name| !needs.iter().any(|need| need.name == *name)).collect();
+    if !missing.is_empty() {
+        doubts.push(format!("no run near enough measured: {}", missing.join("; ")));
+    }
+    let open: Vec<&str> = needs.iter().filter(|need| need.is_open()).map(|need| need.name).collect();
     if !open.is_empty() {
         doubts.push(format!("left open by their intervals: {}", open.join("; ")));
     }
@@ -223,6 +232,11 @@ impl Side {
 }
 
 impl Need {
+    /// Whether its interval is too wide to say anything.
+    fn is_open(&self) -> bool {
+        self.effect.judgement == Judgement::Inconclusive
+    }
+
     /// The need in a sentence without its full stop.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -263,6 +277,11 @@ impl Advice {
             Choice::Either => "Either will do: no difference that was measured matters at this size. By convenience, not by \
                  measurement, that speaks for Server-Sent Events where nothing is sent upward: it is a plain response."
                 .to_owned(),
+            Choice::Open => {
+                let open: Vec<&str> =
+                    self.needs.iter().filter(|need| need.is_open()).map(|need| need.name).collect();
+                format!("These runs cannot tell: nothing that was proven matters at this size, and left open were {}.", open.join(", "))
+            }
             Choice::Unknown => "This survey cannot tell.".to_owned(),
         }
     }
@@ -270,7 +289,7 @@ impl Advice {
     /// Whether no need that decides differs by more than a quarter.
     fn is_narrow(&self) -> bool {
         let mut deciding = self.needs.iter().filter(|need| need.speaks_for.is_some());
-        deciding.all(|need| need.effect.log.abs() < NARROW.ln())
+        deciding.all(|need| (need.costs[0] / need.costs[1]).ln().abs() < NARROW.ln())
     }
 
     /// How sure that is, in a sentence.

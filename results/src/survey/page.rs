@@ -74,7 +74,8 @@ fn described(workload: &Workload) -> String {
         Readers::Programs => "programs",
     };
     format!(
-        "{}: {} events a second of {} bytes to each of {} subscribers ({readers}), {} deliveries a second from one server.",
+        "{}: {} events a second of {} bytes to each of {} subscribers ({readers}), {} deliveries a second from one server, \
+         pushed downward over HTTP/1.1.",
         workload.name,
         number(workload.rate),
         number(workload.payload_bytes.round()),

@@ -1,6 +1,6 @@
 //! The workload that a choice is wanted for, and how far a run is from it.
 
-use scenarios::Scenario;
+use scenarios::{Audience, Scenario};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ impl Workload {
     pub fn of(name: &str, scenario: &Scenario) -> Self {
         Self {
             name: name.to_owned(),
-            rate: scenario.rate,
+            rate: rate_to_each(scenario),
             payload_bytes: mean_body(scenario),
             subscribers: scenario.subscribers.0,
             readers: Readers::default(),
@@ -51,11 +51,21 @@ impl Workload {
     #[must_use]
     pub fn factor(&self, scenario: &Scenario) -> f64 {
         let apart = |a: f64, b: f64| (a.max(1e-9) / b.max(1e-9)).ln().abs();
-        let rate = apart(self.rate, scenario.rate);
+        let rate = apart(self.rate, rate_to_each(scenario));
         // A body below the size of its framing costs what the framing does.
         let payload = apart(self.payload_bytes.max(64.0), mean_body(scenario).max(64.0));
         rate.max(payload).exp()
     }
+}
+
+/// Events a second to one subscriber: all of them, those of its room, or its own.
+fn rate_to_each(scenario: &Scenario) -> f64 {
+    let topics = match scenario.audience {
+        Audience::All => 1,
+        Audience::Rooms(rooms) => rooms,
+        Audience::Each => scenario.subscribers.0,
+    };
+    scenario.rate / topics as f64
 }
 
 fn mean_body(scenario: &Scenario) -> f64 {
@@ -79,6 +89,8 @@ mod tests {
         assert!((120.0..170.0).contains(&ticker.payload_bytes), "{ticker:?}");
         assert!((ticker.factor(&scenario(&[])) - 1.0).abs() < 1e-9);
         assert!((ticker.factor(&scenario(&[("rate", "2")])) - 10.0).abs() < 1e-9);
+        let roomy = Workload::of("chat", &scenario(&[("audience", "rooms:4")]));
+        assert_eq!((roomy.rate, roomy.deliveries()), (5.0, 10_000.0));
         let large = ticker.factor(&scenario(&[("payload", "text:14k"), ("rate", "40")]));
         assert!((90.0..110.0).contains(&large), "{large}");
     }
