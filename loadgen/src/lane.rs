@@ -4,11 +4,12 @@
 //! a lane is one thing, whatever the number of processes behind it.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use results::run::KernelCounts;
+use results::run::{Bytes, KernelCounts};
 use scenarios::{Addressing, Lane, Moment, Payload, Scenario, Schedule};
 use servers::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
 
@@ -31,6 +32,9 @@ pub const CONNECTIONS_PER_WORKER: u64 = 19_000;
 
 /// Sampled connections per lane.
 const SAMPLED: u64 = 16;
+
+/// Gives the address at which a server is to be reached.
+pub type Through<'a> = &'a mut dyn FnMut(SocketAddr) -> Result<SocketAddr>;
 
 /// A host, and the fleet that subscribes to it.
 struct Pair {
@@ -70,6 +74,21 @@ impl LaneProcesses {
         subscribers: u64,
         cores: Cores,
     ) -> Result<Self> {
+        Self::start_through(lane, scenario, payload, subscribers, cores, &mut Ok)
+    }
+
+    /// The same, each fleet connecting to what `through` puts before its host.
+    ///
+    /// # Errors
+    /// As [`LaneProcesses::start`], and those of `through`.
+    pub fn start_through(
+        lane: Lane,
+        scenario: &Scenario,
+        payload: &Payload,
+        subscribers: u64,
+        cores: Cores,
+        through: Through<'_>,
+    ) -> Result<Self> {
         let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane);
         let workers = subscribers.div_ceil(most).max(1);
         let (mut pairs, mut first_client) = (Vec::new(), 0);
@@ -77,7 +96,7 @@ impl LaneProcesses {
             let share = subscribers / workers + u64::from(index < subscribers % workers);
             let clients = first_client..first_client + share;
             first_client = clients.end;
-            pairs.push(Pair::start(lane, scenario, payload, clients, cores)?);
+            pairs.push(Pair::start(lane, scenario, payload, clients, cores, through)?);
         }
         Ok(Self { lane, pairs, addressing: scenario.addressing() })
     }
@@ -138,6 +157,37 @@ impl LaneProcesses {
             let HostReply::Stepped { .. } = reply else { bail!(unexpected(&pair.host, &reply)) };
             Ok(())
         })
+    }
+
+    /// Sends a heartbeat to all.
+    ///
+    /// # Errors
+    /// A host is gone.
+    pub fn beat(&mut self) -> Result<()> {
+        self.pairs.iter_mut().try_for_each(|pair| {
+            pair.host.tell(&HostCommand::Beat)?;
+            let reply = pair.host.hear(PATIENCE)?;
+            let HostReply::Beaten = reply else { bail!(unexpected(&pair.host, &reply)) };
+            Ok(())
+        })
+    }
+
+    /// Subscribers that are still open, and how many streams ended or broke, by kind.
+    ///
+    /// # Errors
+    /// A fleet is gone.
+    pub fn alive(&mut self) -> Result<(usize, BTreeMap<String, u64>)> {
+        let (mut all, mut ended) = (0, BTreeMap::new());
+        for pair in &mut self.pairs {
+            pair.fleet.tell(&FleetCommand::Connect { count: 0 })?;
+            let reply = pair.fleet.hear(PATIENCE)?;
+            let FleetReply::Connected { open, failures } = reply else {
+                bail!(unexpected(&pair.fleet, &reply))
+            };
+            all += open;
+            failures.into_iter().for_each(|(kind, (count, _))| *ended.entry(kind).or_insert(0) += count);
+        }
+        Ok((all, ended))
     }
 
     /// Connects about `count` more subscribers, the same number on every pair as far as their shares
@@ -302,10 +352,7 @@ impl LaneProcesses {
     pub fn joined(&mut self) -> Result<Joined> {
         let mut all: Option<Joined> = None;
         for pair in &mut self.pairs {
-            pair.fleet.tell(&FleetCommand::Joins)?;
-            let reply = pair.fleet.hear(PATIENCE)?;
-            let FleetReply::Joined(one) = reply else { bail!(unexpected(&pair.fleet, &reply)) };
-            let one = *one;
+            let one = pair.joined()?;
             pair.host.tell(&HostCommand::Sample { peers: one.sampled_ports.clone() })?;
             all = Some(match all {
                 None => one,
@@ -313,6 +360,15 @@ impl LaneProcesses {
             });
         }
         all.context("a lane has at least one fleet")
+    }
+
+    /// All bytes so far by layer; zeros where the client stack hides them.
+    ///
+    /// # Errors
+    /// A fleet is gone.
+    pub fn bytes(&mut self) -> Result<Bytes> {
+        let one = |pair: &mut Pair| Ok(pair.joined()?.bytes.unwrap_or_default());
+        self.pairs.iter_mut().map(one).sum()
     }
 
     /// The hosts' counters since they began.
@@ -339,6 +395,7 @@ impl Pair {
         payload: &Payload,
         clients: Range<u64>,
         cores: Cores,
+        through: Through<'_>,
     ) -> Result<Self> {
         let (first_client, share) = (clients.start, clients.end - clients.start);
         let order = HostOrder {
@@ -355,7 +412,7 @@ impl Pair {
             lane,
             scenario: scenario.clone(),
             payload: payload.clone(),
-            address,
+            address: through(address)?,
             first_client,
             certificate,
             core: cores.client,
@@ -370,6 +427,13 @@ impl Pair {
 }
 
 impl Pair {
+    fn joined(&mut self) -> Result<Joined> {
+        self.fleet.tell(&FleetCommand::Joins)?;
+        let reply = self.fleet.hear(PATIENCE)?;
+        let FleetReply::Joined(one) = reply else { bail!(unexpected(&self.fleet, &reply)) };
+        Ok(*one)
+    }
+
     fn close(&mut self, end_seq: u64) -> Result<Phase> {
         self.fleet.tell(&FleetCommand::Close { end_seq })?;
         let reply = self.fleet.hear(PATIENCE)?;

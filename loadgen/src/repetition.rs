@@ -10,6 +10,7 @@ use scenarios::{Block, Carrier, Http2, Lane, Moment, Payload, Plan, Repetition, 
 use servers::contract::Totals;
 
 use crate::contract::Joined;
+use crate::heartbeats;
 use crate::lane::{Cores, LaneProcesses, Measured};
 use crate::pace::{self, Cost};
 use crate::progress::Progress;
@@ -209,6 +210,12 @@ fn measure(
             pss_bytes: lane.pss_bytes()?,
             queued: queued[number],
         })?);
+    }
+    if complete && plan.scenario.heartbeats.0 > 0 {
+        progress.say("heartbeats");
+        let measured = heartbeats::measure(lanes, &plan.scenario, stop)?;
+        // Every lane has its trial, for every block was closed.
+        trials.iter_mut().zip(measured).for_each(|(trial, one)| trial.heartbeats = Some(one));
     }
     Ok((trials, sockets, complete))
 }

@@ -12,7 +12,7 @@ use scenarios::Plan;
 use crate::lane::Cores;
 use crate::progress::Progress;
 use crate::repetition::{self, Repeated};
-use crate::{environment, memory, preflight, steps, sweep, validity};
+use crate::{environment, heartbeats, memory, preflight, steps, sweep, validity};
 
 /// Runs a plan and saves it into `folder` as it grows. A worker's death or a refused connection
 /// comes back beside the run, which holds what was measured before.
@@ -37,6 +37,7 @@ pub fn run(
         memory: Vec::new(),
         sweep: Vec::new(),
         steps: Vec::new(),
+        idle: Vec::new(),
         warnings,
     };
     let ended = phases(plan, &mut run, folder, cores, progress, stop);
@@ -74,6 +75,11 @@ fn phases(
         if !plan.scenario.memory.is_empty() && !stopped() {
             run.memory.push(memory::run(lane, &plan.scenario, cores, progress, stop)?);
         }
+        save(run, folder)?;
+    }
+    if plan.scenario.heartbeats.0 > 0 && !stopped() {
+        progress.say("idle connections behind a middlebox");
+        run.idle = heartbeats::idle(plan.lanes(), &plan.scenario, cores, stop)?;
         save(run, folder)?;
     }
     let stepped = !plan.scenario.rates.is_empty() || !plan.scenario.sizes.is_empty();

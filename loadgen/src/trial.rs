@@ -86,6 +86,7 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         jitter,
         publish_lag,
         slow: slow(&facts),
+        heartbeats: None,
         stages: if shows_bytes { stages } else { Stages::default() },
     })
 }

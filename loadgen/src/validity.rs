@@ -4,8 +4,9 @@
 //! invalid (exit code 97); smaller doubts stand beside the numbers (METHOD M3, M6, M7, M20).
 
 use results::LatencyHistogram;
-use results::run::{Run, STRESS, Severity, Trial, Warning};
+use results::run::{Heartbeats, Run, STRESS, Severity, Trial, Warning};
 use scenarios::{ClientStack, Lane, Moment};
+use servers::lanes::heartbeat;
 
 /// Share of the reported p99 above which a lag is doubtful, and above which it is invalid.
 const LAG_DOUBT: f64 = 0.10;
@@ -20,6 +21,7 @@ pub fn judge(trial: &Trial) -> Vec<Warning> {
     let mut found = Findings { trial, warnings: Vec::new() };
     found.account();
     found.bytes();
+    found.heartbeats();
     found.warnings
 }
 
@@ -166,6 +168,23 @@ impl Findings<'_> {
         }
         for (kind, count) in self.trial.failures.clone() {
             self.add(Severity::Doubt, format!("{count} connections failed: {kind}"));
+        }
+    }
+
+    /// Every connection took every heartbeat, and nothing else: those of a compressed stream cannot be told
+    /// apart in it.
+    fn heartbeats(&mut self) {
+        let Some(Heartbeats { sent, bytes, kernel, .. }) = self.trial.heartbeats else { return };
+        let lane = self.trial.lane;
+        let expected = sent * heartbeat(lane).len() as u64;
+        if !lane.coding.is_gzip() && bytes.control != expected {
+            self.add(
+                Severity::Invalid,
+                format!("{sent} heartbeats are {expected} bytes, the clients took {}", bytes.control),
+            );
+        }
+        if [bytes.down(), kernel.server_sent_bytes] != [kernel.down_bytes; 2] || bytes.up != kernel.up_bytes {
+            self.add(Severity::Invalid, format!("bytes of heartbeats do not add up: {bytes:?}, {kernel:?}"));
         }
     }
 

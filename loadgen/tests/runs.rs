@@ -295,6 +295,34 @@ fn every_event_that_is_polled_for_arrives_once_and_every_byte_is_counted() {
     }
 }
 
+/// Every heartbeat is counted as the kernel does (a run where one is not is invalid), WebSocket's are
+/// answered, and behind a middlebox nobody lives without them.
+#[test]
+fn heartbeats_are_counted_to_the_byte_and_keep_connections_alive() {
+    let _machine = machine();
+    let lanes = Lane::all().into_iter().filter(|lane| lane.has_heartbeats());
+    let lanes: Vec<String> = lanes.map(|lane| lane.to_string()).collect();
+    let beats = "--set heartbeats=3 --set heartbeat=50ms --set idle_timeout=1s --set streams=4";
+    let run = measured(&format!("-c 10 -r 40 -d 500ms {beats} --lanes {}", lanes.join(",")));
+    for trial in &run.trials {
+        let (at, beats) = (trial.lane, trial.heartbeats.unwrap());
+        // RFC 6455 5.3: a client masks what it sends, so a pong without data is 6 bytes.
+        let pongs = if trial.lane.transport == Transport::Ws { 6 * beats.sent } else { 0 };
+        assert_eq!(beats.sent, 30, "{at}");
+        if !trial.lane.tls {
+            assert_eq!(beats.bytes.up, pongs, "{at}");
+        }
+        assert_eq!((beats.bytes.payload, beats.bytes.event_framing), (0, 0), "{at}");
+    }
+    let became = run.idle.iter().map(|idle| (idle.lane, idle.silent.alive, idle.beating.alive));
+    assert_eq!(
+        became.collect::<Vec<_>>(),
+        run.scenario.lanes.iter().map(|lane| (*lane, 0, 10)).collect::<Vec<_>>()
+    );
+    let seen = |idle: &results::run::Idle| (idle.silent.seen.values().sum::<u64>(), idle.beating.seen.len());
+    assert!(run.idle.iter().all(|idle| seen(idle) == (10, 0)), "{:?}", run.idle);
+}
+
 /// What never left is lost, and that is said; nothing else is wrong with the run.
 #[test]
 fn what_a_lane_holds_back_is_lost_and_said() {

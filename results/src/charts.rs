@@ -7,6 +7,7 @@ mod break_even;
 mod bytes;
 mod cpu;
 mod figure;
+mod heartbeats;
 mod joining;
 mod memory;
 mod opening;
@@ -46,6 +47,7 @@ pub static ALL: &[Chart] = &[
     Chart { name: "size-cpu", draw: steps::size_cpu },
     Chart { name: "opening", draw: opening::draw },
     Chart { name: "joining", draw: joining::draw },
+    Chart { name: "heartbeats", draw: heartbeats::draw },
     Chart { name: "stages", draw: stages::draw },
 ];
 
@@ -155,6 +157,7 @@ mod tests {
             sample::with(&["sse-h1", "longpoll-h1", "poll-h1"], 5),
             sample::swept(),
             sample::sized(),
+            sample::beating(sample::run()),
         ];
         let draw = |chart: &Chart| runs.iter().find_map(chart.draw).unwrap();
         let figures: Vec<Figure> = ALL.iter().map(draw).collect();

@@ -13,10 +13,12 @@ use serde::{Deserialize, Serialize};
 
 mod bytes;
 mod environment;
+mod idle;
 mod step;
 mod trial;
 pub use bytes::{Bytes, KernelCounts};
 pub use environment::{Environment, Sockets};
+pub use idle::{Cut, Heartbeats, Idle};
 pub use step::Step;
 pub use trial::{BlockResult, Ledger, Opening, STRESS, Slice, Slow, Stages, Trial};
 
@@ -51,6 +53,9 @@ pub struct Run {
     /// The sweep of rates or payload sizes, one entry a lane, step and pass.
     #[serde(default)]
     pub steps: Vec<Step>,
+    /// Idle connections behind a middlebox, one entry a lane.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<Idle>,
     /// Doubts about this measurement.
     pub warnings: Vec<Warning>,
 }

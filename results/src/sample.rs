@@ -101,6 +101,7 @@ pub fn with(lanes: &[&str], repetitions: u64) -> Run {
         memory: lanes.iter().map(|lane| memory(*lane, &mut draw)).collect(),
         sweep: lanes.iter().flat_map(|lane| scenario.sweep.iter().map(|size| sweep(*lane, size.0))).collect(),
         steps: Vec::new(),
+        idle: Vec::new(),
         environment: environment(),
         scenario,
         trials,
@@ -162,6 +163,7 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
         first_event: spread(draw, millis * 3.4e6, 0.5, SUBSCRIBERS),
         opening: Some(opening(lane, repetition, handshake)),
         slow: None,
+        heartbeats: None,
         stages: stages(draw, millis * level, events),
         blocks,
         bytes,
@@ -290,6 +292,39 @@ fn memory(lane: Lane, draw: &mut SplitMix) -> Memory {
     Memory { lane, points: points.to_vec() }
 }
 
+/// The same with heartbeats, and a middlebox that cuts idle WebSockets alone.
+pub fn beating(mut run: Run) -> Run {
+    for trial in &mut run.trials {
+        let Kind(_, _, cpu, _, framing, _) = *kind(trial.lane);
+        let sent = 20 * SUBSCRIBERS;
+        let answers = if trial.lane.transport == Transport::Ws { sent } else { 0 };
+        let bytes = Bytes {
+            control: 2 * sent,
+            transport_framing: framing[1] * sent / 2,
+            up: 6 * answers,
+            ..Bytes::default()
+        };
+        let [server_cpu_ns, client_cpu_ns] = cpu.map(|us| (us * 800.0) as u64 * sent);
+        let down_segments = sent + answers;
+        let kernel = KernelCounts {
+            down_bytes: bytes.down(),
+            up_bytes: bytes.up,
+            down_segments,
+            up_segments: sent,
+            server_sent_bytes: bytes.down(),
+            ..KernelCounts::default()
+        };
+        trial.heartbeats = Some(Heartbeats { sent, bytes, kernel, server_cpu_ns, client_cpu_ns });
+    }
+    let idle = |lane: &Lane| {
+        let cut = |alive| Cut { subscribers: 10, alive, connections_cut: 10 - alive, ..Cut::default() };
+        let silent = cut(if lane.transport == Transport::Ws { 0 } else { 10 });
+        Idle { lane: *lane, silent, beating: cut(10) }
+    };
+    run.idle = run.scenario.lanes.iter().map(idle).collect();
+    run
+}
+
 /// Puts two lanes in each other's place: what was measured on one is said of the other.
 pub fn exchange<'a>(places: impl Iterator<Item = &'a mut Lane>, a: &str, b: &str) {
     let (a, b): (Lane, Lane) = (a.parse().unwrap(), b.parse().unwrap());
@@ -307,6 +342,7 @@ pub fn exchanged(mut run: Run, a: &str, b: &str) -> Run {
     exchange(run.trials.iter_mut().map(|trial| &mut trial.lane), a, b);
     exchange(run.memory.iter_mut().map(|memory| &mut memory.lane), a, b);
     exchange(run.sweep.iter_mut().map(|point| &mut point.lane), a, b);
+    exchange(run.idle.iter_mut().map(|idle| &mut idle.lane), a, b);
     run
 }
 

@@ -189,7 +189,7 @@ fn settle(run: &Run, lane: Lane, reference: Lane, column: &mut [Entry]) {
 
 /// What charts and claims judge beside the headline metrics: one family, whoever asks, so that they
 /// cannot contradict each other.
-const FURTHER: [&str; 9] = [
+const FURTHER: [&str; 13] = [
     "connect p50",
     "connect p99",
     "first event p50",
@@ -199,6 +199,10 @@ const FURTHER: [&str; 9] = [
     "connect client CPU",
     "event framing",
     "transport framing",
+    "heartbeat wire down",
+    "heartbeat wire up",
+    "heartbeat server CPU",
+    "heartbeat client CPU",
 ];
 
 /// The headline metrics of a lane against another, judged.

@@ -250,6 +250,13 @@ impl Lane {
             && (if is_h1 { !self.mux } else { self.server == ServerStack::Tuned })
     }
 
+    /// Whether this project's own server sends heartbeats on it, at once, and its own client takes them.
+    #[must_use]
+    pub fn has_heartbeats(self) -> bool {
+        let own = self.server == ServerStack::Tuned && self.client == ClientStack::Lean;
+        own && !self.transport.polls() && !self.holds_back()
+    }
+
     /// What this lane is, in a line.
     #[must_use]
     pub fn about(self) -> String {

@@ -72,6 +72,16 @@ pub struct Scenario {
     /// Least number of 100 ms slices of warm-up, all lanes together; 0 for none.
     #[serde(default)]
     pub warmup: Count,
+    /// Heartbeats to every connection when a repetition's events have been measured; 0 for none, and none of
+    /// the idle connections behind a middlebox.
+    #[serde(default)]
+    pub heartbeats: Count,
+    /// Time from one heartbeat to the next.
+    #[serde(default = "defaults::heartbeat")]
+    pub heartbeat: Span,
+    /// After so long without a byte in either direction a middlebox of our own cuts a connection.
+    #[serde(default = "defaults::idle_timeout")]
+    pub idle_timeout: Span,
     /// Numbers of idle connections at which memory is read; empty for no memory phase.
     #[serde(default)]
     pub memory: Vec<Count>,
@@ -128,6 +138,12 @@ mod defaults {
 
     pub fn block() -> Span {
         Span(Duration::from_millis(600))
+    }
+    pub fn heartbeat() -> Span {
+        Span(Duration::from_millis(100))
+    }
+    pub fn idle_timeout() -> Span {
+        Span(Duration::from_secs(1))
     }
     pub fn gap() -> Span {
         Span(Duration::from_millis(100))
@@ -325,6 +341,9 @@ mod tests {
             ("subscriber", "5"),
             ("about.x", "1"),
             ("gap", "-1s"),
+            ("heartbeats", "10001"),
+            ("heartbeat", "1ms"),
+            ("idle_timeout", "50ms"),
             ("poll", "1ms"),
             ("hold", "0s"),
             ("lanes", "[\"poll-h1\"]"),
@@ -354,6 +373,23 @@ mod tests {
         ] {
             let said = refused(lane, key, value);
             assert!(said.contains(&format!("lane `{lane}`")) && said.contains("such as `sse-h1`"), "{said}");
+        }
+        for (lane, identity) in
+            [("poll-h1", "id"), ("ws-h1%axum", "id"), ("sse-h1+gzip-buffered", "id"), ("raw", "none")]
+        {
+            let fields = [
+                ("lanes", format!("[\"{lane}\"]")),
+                ("sweep", "[]".into()),
+                ("heartbeats", "1".into()),
+                ("payload", "text:100".into()),
+                ("identity", identity.into()),
+            ];
+            let fields = fields.map(|(key, value): (&str, String)| (key.to_owned(), value));
+            let said = Scenario::load("smoke", &fields).unwrap_err().to_string();
+            assert!(
+                said.contains(&format!("lane `{lane}` has no `heartbeats`")) && said.contains("sse-h1+gzip,"),
+                "{said}"
+            );
         }
     }
 

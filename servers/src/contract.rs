@@ -39,6 +39,8 @@ pub enum HostCommand {
         /// Its sequence number.
         seq: u64,
     },
+    /// Send a heartbeat to every connection now; answered by [`HostReply::Beaten`].
+    Beat,
     /// Publish a schedule; answered by [`HostReply::Ran`] when it ends.
     Run {
         /// Time zero of the schedule.
@@ -74,6 +76,8 @@ pub enum HostReply {
         /// Its sequence number.
         seq: u64,
     },
+    /// The heartbeat was handed to the hub.
+    Beaten,
     /// The run ended: all events published, or stopped at the end of a block.
     Ran(RanPhase),
     /// Counters since the process began.

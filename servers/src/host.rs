@@ -9,6 +9,7 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
+use bytes::Bytes;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use scenarios::Moment;
@@ -101,7 +102,8 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
         .context("cannot start the publisher")?;
     let mut commands = read_commands()?;
     reply(replies, HostReply::Ready { pid: std::process::id(), address, sockets, certificate });
-    let mut desk = Desk { hub, meter, orders, replies, ran: RanPhase::default(), running: false };
+    let heartbeat = lanes::heartbeat(lane);
+    let mut desk = Desk { hub, heartbeat, meter, orders, replies, ran: RanPhase::default(), running: false };
     loop {
         tokio::select! {
             biased;
@@ -118,6 +120,7 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
 /// What the runtime's side of the host holds.
 struct Desk<'a> {
     hub: Hub,
+    heartbeat: Bytes,
     meter: Arc<Meter>,
     orders: Sender<Order>,
     replies: &'a Sender<HostReply>,
@@ -161,7 +164,7 @@ impl Desk<'_> {
 
     fn on_command(&mut self, command: HostCommand) {
         let order = match command {
-            HostCommand::Run { .. } | HostCommand::Step { .. } if self.running => {
+            HostCommand::Run { .. } | HostCommand::Step { .. } | HostCommand::Beat if self.running => {
                 return self.fail("cannot publish anything else while a run goes on".into());
             }
             HostCommand::Run { start, schedule } => {
@@ -171,6 +174,10 @@ impl Desk<'_> {
                 self.ran.published.reserve(events);
                 self.running = true;
                 Order::Run(start, schedule)
+            }
+            HostCommand::Beat => {
+                self.hub.beat(&self.heartbeat);
+                return reply(self.replies, HostReply::Beaten);
             }
             HostCommand::Step { seq } => Order::Step(seq),
             HostCommand::Stop => Order::Stop,

@@ -154,9 +154,21 @@ impl Hub {
         }
     }
 
+    /// Hands a heartbeat to every subscriber. It is no event: nobody who joins is greeted with it, and
+    /// nobody can ask for it.
+    pub fn beat(&self, heartbeat: &Bytes) {
+        if !self.is_closed() {
+            (0..self.topics()).for_each(|topic| self.hand_out(self.0.topic(topic), topic, heartbeat.clone()));
+        }
+    }
+
     fn fan_out(&self, topic: usize, event: Bytes) {
         let mut held = self.0.topic(topic);
         held.latest = Some(event.clone());
+        self.hand_out(held, topic, event);
+    }
+
+    fn hand_out(&self, mut held: MutexGuard<'_, Topic>, topic: usize, event: Bytes) {
         let unread = held.readers.len();
         if unread == 0 {
             return;

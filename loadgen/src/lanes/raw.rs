@@ -16,13 +16,18 @@ const PREFIX: usize = 4;
 pub struct Raw {
     rest: Vec<u8>,
     messages: Messages,
+    /// Whether an empty frame is a heartbeat: without identity it may be an event.
+    beats: bool,
+    /// Bytes of heartbeats.
+    control: u64,
 }
 
 impl Raw {
     /// A stream behind its hello.
     #[must_use]
     pub const fn new(identity: Identity, envelope: Envelope) -> Self {
-        Self { rest: Vec::new(), messages: Messages::new(identity, envelope) }
+        let beats = !matches!(identity, Identity::None);
+        Self { rest: Vec::new(), messages: Messages::new(identity, envelope), beats, control: 0 }
     }
 
     /// Takes one read; `emit` gets the index behind the event's last byte.
@@ -31,11 +36,15 @@ impl Raw {
     /// A frame above [`MAX_EVENT`].
     pub fn feed(&mut self, input: &[u8], emit: &mut impl FnMut(&Event<'_>, usize)) -> Result<(), Failure> {
         let before = self.rest.len();
-        let messages = &mut self.messages;
-        carry(&mut self.rest, input, |bytes| {
+        let Self { rest, messages, beats, control } = self;
+        carry(rest, input, |bytes| {
             let mut at = 0;
             while let Some(message) = frame(&bytes[at..])? {
                 at += PREFIX + message.len();
+                if *beats && message.is_empty() {
+                    *control += PREFIX as u64;
+                    continue;
+                }
                 messages.take(message, |event| emit(event, at - before));
             }
             Ok(at)
@@ -45,7 +54,7 @@ impl Raw {
     /// Bytes of what was decoded.
     #[must_use]
     pub fn counts(&self) -> Bytes {
-        self.messages.counts()
+        Bytes { control: self.control, ..self.messages.counts() }
     }
 }
 
@@ -76,12 +85,12 @@ mod tests {
     #[test]
     fn golden_bytes() {
         let mut raw = Raw::new(Identity::IdEvent, Envelope::Lines);
-        let wire = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x0b10\nquote\n{}";
+        let wire = b"\x00\x00\x00\x0a7\nquote\n{}\x00\x00\x00\x00\x00\x00\x00\x0b10\nquote\n{}";
         let mut events = Vec::new();
         raw.feed(wire, &mut |event, end| events.push((event.seq(), event.data.to_vec(), end))).unwrap();
-        assert_eq!(events, [(Some(7), b"{}".to_vec(), 14), (Some(10), b"{}".to_vec(), 29)]);
+        assert_eq!(events, [(Some(7), b"{}".to_vec(), 14), (Some(10), b"{}".to_vec(), 33)]);
         let counts = raw.counts();
-        assert_eq!((counts.payload, counts.event_framing), (4, 17));
+        assert_eq!((counts.payload, counts.event_framing, counts.control), (4, 17, 4));
     }
 
     #[test]

@@ -122,6 +122,13 @@ pub const CELLS: &[Cell] = &[
         set: &[],
         depths: &[Depth::Quick, Depth::Default, Depth::Full],
     },
+    Cell {
+        name: "heartbeats",
+        about: "idle connections kept alive",
+        scenario: "heartbeats",
+        set: &[("repetitions", "4")],
+        depths: MOST,
+    },
     Cell { name: "news", about: "few and large", scenario: "news", set: &[], depths: MOST },
     Cell { name: "logs", about: "bursts of lines", scenario: "logs", set: &[], depths: MOST },
     Cell { name: "video", about: "bytes at a bitrate", scenario: "video", set: &[], depths: MOST },

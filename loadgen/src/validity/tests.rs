@@ -38,6 +38,7 @@ fn calm(lane: &str) -> Trial {
         first_event: LatencyHistogram::default(),
         opening: None,
         slow: None,
+        heartbeats: None,
         stages: Stages { pickup: samples(1_000, MS / 10), ..Stages::default() },
         blocks: vec![block],
         bytes: Bytes { payload: 7, event_framing: 2, transport_framing: 1, ..Bytes::default() },
@@ -69,6 +70,7 @@ fn told(trials: Vec<Trial>) -> Vec<(Severity, String)> {
         trials,
         memory: Vec::new(),
         steps: Vec::new(),
+        idle: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     };

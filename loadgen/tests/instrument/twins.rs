@@ -79,6 +79,7 @@ fn run(plan: &Plan, trials: Vec<Trial>) -> Run {
         trials,
         memory: Vec::new(),
         steps: Vec::new(),
+        idle: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     }

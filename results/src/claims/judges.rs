@@ -10,6 +10,7 @@ use super::evidence::{Answer, Evidence, Pair, Part, sides, weigh};
 use super::{Claim, Finding, Verdict};
 use crate::charts::polling::said as crossing;
 use crate::polling::Costs;
+use crate::run::Idle;
 use crate::stats::{Judgement, MARGIN};
 use crate::summary::lanes;
 use crate::sweep::{pairs, ratios, settled, stream};
@@ -229,6 +230,71 @@ pub fn suited(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
     let verdict = weigh(&parts, || sides(&parts));
     let said = format!("`{name}` is driven by the server: {} is said to suit it.", pair.sse);
     (verdict, format!("{said} {}.", pair.found(&parts)))
+}
+
+/// Claim 8: left alone behind a middlebox, WebSocket is cut and SSE is not; what keeping alive costs is told
+/// beside it.
+pub fn heartbeats(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let Some(pair) = &evidence.tuned else { return no_lanes() };
+    let of = |lane: Lane| pair.run.idle.iter().find(|idle| idle.lane == lane);
+    let Some((sse, ws)) = of(pair.sse).zip(of(pair.ws)) else {
+        let said = "This run had no idle connections behind a middlebox (`heartbeats` is 0).";
+        return (Verdict::NotMeasured, said.to_owned());
+    };
+    let parts = [need(sse, false), need(ws, true)];
+    // One sentence about both: half of it true is not it.
+    let verdict = match parts.each_ref().map(|part| part.answer) {
+        [Answer::For, Answer::For] => Verdict::Supported,
+        answers if answers.contains(&Answer::Against) => Verdict::Refuted,
+        _ => weigh(&parts, String::new),
+    };
+    let timeout = pair.run.scenario.idle_timeout;
+    let costs = pair.parts(claim.metrics, Judgement::Better);
+    let said = parts.map(|part| part.said).join("; ");
+    let finding = format!(
+        "Behind a middlebox that cuts what is idle for {timeout}: {said}. What a heartbeat costs, {}.{}",
+        pair.found(&costs),
+        at_scale(pair).unwrap_or_default()
+    );
+    (verdict, finding)
+}
+
+/// Whether a lane needs heartbeats as the saying has it, and what became of its connections.
+fn need(idle: &Idle, expected: bool) -> Part {
+    let (silent, beating) = (&idle.silent, &idle.beating);
+    let answer = match (silent.alive, beating.alive) {
+        (_, alive) if alive < beating.subscribers => Answer::Unclear,
+        (0, _) if expected => Answer::For,
+        (alive, _) if !expected && alive == silent.subscribers => Answer::For,
+        (0, _) => Answer::Against,
+        (alive, _) if alive == silent.subscribers => Answer::Against,
+        _ => Answer::Unclear,
+    };
+    let said = format!(
+        "of {} connections of {} {} lived without heartbeats and {} of {} with one every half time-out",
+        silent.subscribers, idle.lane, silent.alive, beating.alive, beating.subscribers
+    );
+    Part { name: format!("{} left alone", idle.lane), answer, said }
+}
+
+/// What heartbeats cost those who hold many connections, at the interval that the standard suggests for SSE
+/// (WHATWG HTML 9.2.7: "every 15 seconds or so").
+fn at_scale(pair: &Pair<'_>) -> Option<String> {
+    const PER_SECOND: f64 = 10_000.0 / 15.0;
+    let of = |lane| {
+        let cpu = pair.level("heartbeat server CPU", lane)?;
+        let bytes = pair.level("heartbeat wire down", lane)? + pair.level("heartbeat wire up", lane)?;
+        Some(format!(
+            "{lane} {} % of a core and {} kB/s both ways",
+            number(cpu * PER_SECOND / 1e4),
+            number(bytes * PER_SECOND / 1e3)
+        ))
+    };
+    Some(format!(
+        " For 10,000 connections and a heartbeat every 15 s that is {} and {}.",
+        of(pair.sse)?,
+        of(pair.ws)?
+    ))
 }
 
 /// Claim 10: an SSE server needs less of everything, on the tuned stack and on the stock one. One of

@@ -6,7 +6,7 @@
 
 use super::Claim;
 use super::judges::{
-    built_in, bytes_as_text, not_yet, opening, overhead, polling, resources, sooner, suited,
+    built_in, bytes_as_text, heartbeats, not_yet, opening, overhead, polling, resources, sooner, suited,
 };
 
 /// All claims, by number.
@@ -93,11 +93,24 @@ pub static ALL: &[Claim] = &[
                  on an envelope, are not measured.",
         judge: built_in,
     },
-    later(
-        8,
-        "WebSocket needs heartbeats; SSE does not.",
-        "silent and half-dead connections (a blackhole), with and without pings or comments, until noticed",
-    ),
+    Claim {
+        number: 8,
+        said: "WebSocket needs heartbeats; SSE does not.",
+        proposition: "Where a middlebox cuts idle connections, a WebSocket lives only with heartbeats, and an SSE stream \
+                      lives without.",
+        experiment: "heartbeats on sse-h1 and ws-h1",
+        metrics: &[
+            "heartbeat wire down",
+            "heartbeat wire up",
+            "heartbeat server CPU",
+            "heartbeat client CPU",
+        ],
+        charts: &["heartbeats"],
+        limits: "The verdict rests on what the middlebox, a relay of our own with a time-out scaled down, did to idle \
+                 connections; the metrics are what heartbeats cost. That a client notices a half-dead connection is another \
+                 use of them, and that EventSource comes back by itself after a cut is another claim.",
+        judge: heartbeats,
+    },
     Claim {
         number: 9,
         said: "WebSocket suits frequent two-way traffic (chat, games, collaboration, media); SSE suits updates \

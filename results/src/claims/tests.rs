@@ -42,6 +42,11 @@ fn tuned(repetitions: u64) -> Run {
     sample::with(&TUNED, repetitions)
 }
 
+/// Idle connections of which the middlebox cuts those of WebSocket alone.
+fn needed_by_ws_alone() -> Run {
+    sample::beating(tuned(5))
+}
+
 /// SSE and both kinds of polling.
 fn polled() -> Run {
     sample::with(&["sse-h1", "longpoll-h1", "poll-h1"], 5)
@@ -109,13 +114,14 @@ fn lean_sse() -> Run {
 }
 
 /// A run that supports the claim, and is refuted by its inverse.
-const FLIPS: [(u8, fn() -> Run); 8] = [
+const FLIPS: [(u8, fn() -> Run); 9] = [
     (2, quick_to_open),
     (3, || tuned(5)),
     (4, headers_on_every_push),
     (5, polled),
     (6, of_bytes),
     (7, heavy_envelope),
+    (8, needed_by_ws_alone),
     (9, || inverse(dear_sse())),
     (10, lean_sse),
 ];
@@ -248,6 +254,21 @@ fn what_bytes_cost_is_said_by_runs_of_bytes() {
     let reason = Said::of(&of_bytes()).reason(6);
     assert!(reason.contains("event framing 29 against 10 B/event"), "{reason}");
     assert!(reason.ends_with("What compression changes was not measured in this run."), "{reason}");
+}
+
+/// Both are cut, as on a real middlebox: half of the saying is false, so it is not supported; and where
+/// heartbeats do not help either, nothing is said.
+#[test]
+fn who_is_cut_without_heartbeats_is_told_of_both() {
+    let mut run = needed_by_ws_alone();
+    run.idle.iter_mut().for_each(|idle| idle.silent.alive = 0);
+    let said = Said::of(&run);
+    assert_eq!(said.word(8), "refuted");
+    assert!(said.reason(8).contains("of 10 connections of sse-h1 0 lived without heartbeats and 10 of 10"));
+    assert!(said.reason(8).contains("For 10,000 connections and a heartbeat every 15 s"));
+    run.idle.iter_mut().for_each(|idle| idle.beating.alive = 3);
+    assert_eq!(Said::of(&run).word(8), "inconclusive");
+    assert_eq!(Said::of(&tuned(5)).word(8), "not measured");
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use scenarios::{Coding, Lane};
 
 use crate::latency::LatencyHistogram;
-use crate::run::{BlockResult, Bytes, KernelCounts, MemoryPoint, Opening, Run, Trial};
+use crate::run::{BlockResult, Bytes, Heartbeats, KernelCounts, MemoryPoint, Opening, Run, Trial};
 use crate::stats::slope;
 use crate::steps;
 
@@ -238,6 +238,28 @@ pub fn handshake_down(_: &Run, trial: &Trial) -> Option<f64> {
 
 pub fn handshake_up(_: &Run, trial: &Trial) -> Option<f64> {
     per(trial.bytes.handshake_up, joined(trial)?)
+}
+
+/// What a heartbeat cost, where there were any.
+fn heartbeat(trial: &Trial, of: fn(&Heartbeats) -> u64) -> Option<f64> {
+    let heartbeats = trial.heartbeats.as_ref()?;
+    per(of(heartbeats), heartbeats.sent)
+}
+
+pub fn heartbeat_down(_: &Run, trial: &Trial) -> Option<f64> {
+    heartbeat(trial, |heartbeats| down_on_the_wire(&heartbeats.kernel))
+}
+
+pub fn heartbeat_up(_: &Run, trial: &Trial) -> Option<f64> {
+    heartbeat(trial, |heartbeats| up_on_the_wire(&heartbeats.kernel))
+}
+
+pub fn heartbeat_server_cpu(_: &Run, trial: &Trial) -> Option<f64> {
+    heartbeat(trial, |heartbeats| heartbeats.server_cpu_ns).map(|nanos| nanos / 1e3)
+}
+
+pub fn heartbeat_client_cpu(_: &Run, trial: &Trial) -> Option<f64> {
+    heartbeat(trial, |heartbeats| heartbeats.client_cpu_ns).map(|nanos| nanos / 1e3)
 }
 
 /// What opening cost, over the connections opened.

@@ -19,6 +19,9 @@ const MEMORY: &str = "PSS by least squares over idle connections, in a phase of 
 const SLOW: &str = "Of what was addressed to slow readers, when they had read what waited for them. All other metrics leave \
                     them out, but for the ledger, bytes and CPU.";
 const QUEUE: &str = "In the kernel when publishing ended, over slow readers.";
+const BEAT: &str = "A heartbeat on an idle connection, with its answer and all headers: an SSE comment, a WebSocket ping and pong.";
+const BEAT_CPU: &str =
+    "User and system time of the processes over heartbeats, while they were all that happened.";
 const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
 
 /// Every metric, in the order it is shown.
@@ -81,6 +84,10 @@ pub static ALL: &[Metric] = &[
     )
     .rank(Rank::Detail)
     .blocks(x::block_client_switches),
+    trial("heartbeat wire down", "B/heartbeat", x::heartbeat_down, BEAT),
+    trial("heartbeat wire up", "B/heartbeat", x::heartbeat_up, BEAT),
+    trial("heartbeat server CPU", "us/heartbeat", x::heartbeat_server_cpu, BEAT_CPU),
+    trial("heartbeat client CPU", "us/heartbeat", x::heartbeat_client_cpu, BEAT_CPU),
     metric("server memory", "KiB/conn", Source::Memory(x::server_memory), MEMORY).rank(Rank::Headline),
     metric("client memory", "KiB/conn", Source::Memory(x::client_memory), MEMORY).rank(Rank::Headline),
     metric(

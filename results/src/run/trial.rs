@@ -6,7 +6,7 @@ use scenarios::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Bytes, KernelCounts};
+use super::{Bytes, Heartbeats, KernelCounts};
 use crate::latency::LatencyHistogram;
 
 /// All blocks of one lane in one repetition.
@@ -36,6 +36,9 @@ pub struct Trial {
     /// The subscribers that read slowly, if some did; latency, jitter and blocks leave them out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow: Option<Slow>,
+    /// What heartbeats to all of them cost, if there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heartbeats: Option<Heartbeats>,
     /// Where the time goes, on the sampled connections.
     pub stages: Stages,
     /// The measured blocks in time order.

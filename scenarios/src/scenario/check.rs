@@ -44,6 +44,9 @@ impl Scenario {
         count("streams", self.streams, 1, 10_000)?;
         count("window", self.window, u64::from(FIRST_WINDOW), u64::from(MAX_WINDOW))?;
         count("lag", self.lag, 1, 1 << 20)?;
+        count("heartbeats", self.heartbeats, 0, 10_000)?;
+        span("heartbeat", self.heartbeat, 50, 60_000)?;
+        span("idle_timeout", self.idle_timeout, 200, 600_000)?;
         span("poll", self.poll, 20, 60_000)?;
         span("hold", self.hold, 100, 600_000)?;
         if let Audience::Rooms(rooms) = self.audience {
@@ -89,7 +92,25 @@ impl Scenario {
             }
         }
         self.check_slow()?;
+        self.check_heartbeats()?;
         self.lanes.iter().filter(|lane| lane.transport.polls()).try_for_each(|lane| self.check_polling(*lane))
+    }
+
+    /// Heartbeats are this project's own servers' and clients'.
+    fn check_heartbeats(&self) -> Result<(), String> {
+        let nameless = self.identity == Identity::None;
+        let unable = |lane: &&Lane| !lane.has_heartbeats() || nameless && lane.transport == Transport::Raw;
+        match self.lanes.iter().find(unable).filter(|_| self.heartbeats.0 > 0) {
+            None => Ok(()),
+            Some(lane) => {
+                let able = Lane::all().into_iter().filter(|lane| lane.has_heartbeats());
+                let able: Vec<String> = able.map(|lane| lane.to_string()).collect();
+                Err(format!(
+                    "lane `{lane}` has no `heartbeats`: a poll is a request of its own, stock servers and clients keep to their own timers, `raw` tells them from events by identity, and a compressor that is not flushed would hold them back; lanes that have them: {}",
+                    able.join(", ")
+                ))
+            }
+        }
     }
 
     /// Slow readers are this project's own client on a lane that pushes.

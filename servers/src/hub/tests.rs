@@ -27,6 +27,18 @@ fn what_a_slow_subscriber_loses_is_counted_and_the_rest_arrives() {
 }
 
 #[test]
+fn a_heartbeat_reaches_who_is_there_and_is_no_event() {
+    let hub = Hub::with_topics(2, 4).keeping();
+    hub.publish_to(Some(0), 1, event(1));
+    let there = [0, 1].map(|client| hub.subscribe_as(client).unwrap());
+    hub.beat(&event(9));
+    let late = hub.subscribe_as(0).unwrap();
+    assert_eq!(hub.after(Some(0)).unwrap().events, [event(1)]);
+    hub.close();
+    assert_eq!((there.map(drained), drained(late)), ([vec![1, 9], vec![9]], vec![1]));
+}
+
+#[test]
 fn an_event_reaches_its_topic_and_no_other() {
     let hub = Hub::with_topics(3, 8);
     hub.publish(0, event(0));

@@ -138,6 +138,17 @@ pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<B
     }
 }
 
+/// A heartbeat as the lane's hub carries it; empty on a lane that has none.
+#[must_use]
+pub const fn heartbeat(lane: Lane) -> Bytes {
+    Bytes::from_static(match lane.transport {
+        Transport::Sse => sse::HEARTBEAT,
+        Transport::Ws => ws::PING,
+        Transport::Raw => &raw::HELLO,
+        Transport::LongPoll | Transport::Poll => b"",
+    })
+}
+
 /// Size of the user-space buffer that a lane's server reads into, bytes a connection.
 #[must_use]
 pub fn read_buffer_bytes(lane: Lane) -> usize {

@@ -5,6 +5,10 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use scenarios::Identity;
 
+/// A comment (WHATWG HTML 9.2.7: "authors can include a comment line (one starting with a ':' character)
+/// every 15 seconds or so").
+pub const HEARTBEAT: &[u8] = b":\n";
+
 /// Frames an event: the fields that its identity names, one `data` line a line of the body.
 ///
 /// # Errors

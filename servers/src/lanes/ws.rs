@@ -30,6 +30,9 @@ pub const READ_BUFFER_BYTES: usize = 1024;
 /// The largest message and frame a client may send.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
 
+/// A ping without application data (RFC 6455 5.5.2), which the client answers with a pong.
+pub const PING: &[u8] = b"\x89\x00";
+
 /// How long a client may take to answer a close.
 pub const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -228,6 +231,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn push(&mut self, frame: &[u8]) -> std::io::Result<()> {
         let Some(deflater) = self.deflater.as_deref_mut() else { return self.send(frame).await };
         let header = Header::read(frame, Role::Client, false).ok().flatten().expect("our own frame");
+        if header.opcode == Opcode::Ping {
+            // RFC 7692 5: an extension that compresses messages leaves control frames as they are.
+            return self.send(frame).await;
+        }
         let mut coded = Vec::new();
         push(&mut coded, Some(deflater), header.opcode, &frame[header.size..]);
         self.send(&coded).await
