@@ -201,7 +201,7 @@ fn read_bare(address: SocketAddr, lane: Lane, scenario: &Scenario, received: &At
             while let Ok(length) = streams[index].read(&mut buffer) {
                 let read = Moment::now();
                 if decodes {
-                    let mut station = Station(index);
+                    let mut station = Station::new(index, None);
                     let emit = |event: &Event<'_>, end_offset| {
                         station.event(0, event, Arrival { read, kernel: None, end_offset });
                     };
@@ -252,7 +252,8 @@ fn read_lean(address: SocketAddr, lane: Lane, scenario: &Arc<Scenario>, received
         for index in 0..CONNECTIONS {
             let subscriber = Subscriber::connect(&target).await.expect("the server answers");
             let before = subscriber.counts().expect("a lean client counts").received();
-            let station = Counting { station: Station(index), before, received: Arc::clone(received) };
+            let station =
+                Counting { station: Station::new(index, None), before, received: Arc::clone(received) };
             subscriber.attend(station, &crowd).await;
         }
         crowd.bell().hush();

@@ -32,6 +32,8 @@ pub struct FleetOrder {
     pub certificate: Option<Vec<u8>>,
     /// The core to pin the process to.
     pub core: Option<usize>,
+    /// Connections that it holds at most, the others waiting for their turn, as a browser does.
+    pub browser: Option<usize>,
     /// Sample every so many subscribers; 0 for none.
     pub sample_every: usize,
 }
@@ -40,10 +42,13 @@ pub struct FleetOrder {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FleetCommand {
-    /// Connect so many more; answered by [`FleetReply::Connected`] when all are greeted or failed.
+    /// Connect so many more; answered by [`FleetReply::Connected`] when all are greeted or failed, or at
+    /// the deadline.
     Connect {
         /// How many.
         count: usize,
+        /// When to give up.
+        deadline: Option<Moment>,
     },
     /// Expect this schedule; answered by [`FleetReply::Armed`].
     Arm {

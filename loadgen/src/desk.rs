@@ -10,7 +10,7 @@ use std::sync::Arc;
 use results::run::{Bytes, Sockets};
 use scenarios::moment::realtime_ahead_nanos;
 use scenarios::{Event, Moment};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::contract::{Joined, Phase, SampledRead, Second};
 use crate::expect::Expected;
@@ -222,28 +222,40 @@ fn packed(recorder: &Recorder, block: usize) -> Vec<Second> {
 
 /// Where the events of one connection go: each stream is a subscriber, from this one on; the bytes are
 /// the first one's.
-pub struct Station(pub usize);
+pub struct Station {
+    first: usize,
+    /// The connection's place among those that a browser may hold.
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+impl Station {
+    /// Where the events for the subscribers from `first` on go.
+    #[must_use]
+    pub const fn new(first: usize, turn: Option<OwnedSemaphorePermit>) -> Self {
+        Self { first, _turn: turn }
+    }
+}
 
 impl Sink for Station {
     fn opened(&mut self, stream: usize) {
-        at(|desk| desk.opened(self.0 + stream, None, None));
+        at(|desk| desk.opened(self.first + stream, None, None));
     }
 
     #[inline]
     fn event(&mut self, stream: usize, event: &Event<'_>, arrival: Arrival) {
-        at(|desk| desk.arrived(self.0 + stream, event, arrival));
+        at(|desk| desk.arrived(self.first + stream, event, arrival));
     }
 
     #[inline]
     fn counted(&mut self, counts: Option<Bytes>) {
-        at(|desk| desk.seats[self.0].counts = counts);
+        at(|desk| desk.seats[self.first].counts = counts);
     }
 
     fn is_slow(&self) -> bool {
-        at(|desk| desk.slow_from.is_some_and(|first| self.0 >= first))
+        at(|desk| desk.slow_from.is_some_and(|first| self.first >= first))
     }
 
     fn over(&mut self, stream: usize, failure: &Failure) {
-        at(|desk| desk.failed(self.0 + stream, failure));
+        at(|desk| desk.failed(self.first + stream, failure));
     }
 }

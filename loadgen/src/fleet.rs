@@ -123,14 +123,20 @@ impl Fleet {
             tls,
         };
         let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
-        let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+        let handshakes = Arc::new(Semaphore::new(order.browser.unwrap_or(HANDSHAKES)));
         let streams = usize::try_from(order.scenario.streams_of(order.lane))?;
         Ok(Self { target, streams, order, handshakes, crowd, slow_from })
     }
 
     async fn obey(&self, command: FleetCommand) -> FleetReply {
         match command {
-            FleetCommand::Connect { count } => self.connect(count).await,
+            FleetCommand::Connect { count, deadline: None } => self.connect(count).await,
+            FleetCommand::Connect { count, deadline: Some(deadline) } => {
+                // Who still waits at the deadline shows in the number open.
+                let left = deadline.since(Moment::now());
+                let all = tokio::time::timeout(left, self.connect(count)).await;
+                all.unwrap_or_else(|_| connected())
+            }
             FleetCommand::Arm { start, schedule } => self.arm(start, &schedule).await,
             FleetCommand::Slow(slowly) => {
                 self.crowd.slow(slowly.then(|| pace(&self.order.scenario))).await;
@@ -167,6 +173,7 @@ impl Fleet {
                 sample,
                 target,
                 Arc::clone(&self.handshakes),
+                self.order.browser.is_some(),
                 Arc::clone(&self.crowd),
             ));
         }
@@ -174,7 +181,7 @@ impl Fleet {
         while desk::at(|desk| desk.waiting()) > 0 {
             woken.notified().await;
         }
-        desk::at(|desk| FleetReply::Connected { open: desk.open(), failures: desk.failures().clone() })
+        connected()
     }
 
     async fn close(&self, end_seq: u64) -> FleetReply {
@@ -197,6 +204,10 @@ impl Fleet {
         }
         FleetReply::Armed
     }
+}
+
+fn connected() -> FleetReply {
+    desk::at(|desk| FleetReply::Connected { open: desk.open(), failures: desk.failures().clone() })
 }
 
 /// How slow readers read: what a read takes, spread over the time that the scenario gives it.
@@ -223,6 +234,7 @@ async fn subscribe(
     sample: bool,
     target: Target,
     handshakes: Arc<Semaphore>,
+    is_browser: bool,
     crowd: Arc<Crowd<Station>>,
 ) {
     let turn = handshakes.acquire_owned().await.expect("the semaphore is never closed");
@@ -237,12 +249,14 @@ async fn subscribe(
     if target.lane.holds_back() {
         desk::at(|desk| desk.needs_no_greeting(index));
     }
-    drop((turn, target));
+    drop(target);
+    // A browser counts connections, not handshakes.
+    let turn = is_browser.then_some(turn);
     if sample
         && subscriber.sample().is_ok_and(|on| on)
         && let Some(port) = subscriber.local_port()
     {
         desk::at(|desk| desk.sampled(index, port));
     }
-    subscriber.attend(Station(index), &crowd).await;
+    subscriber.attend(Station::new(index, turn), &crowd).await;
 }

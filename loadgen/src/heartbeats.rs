@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use results::run::{Bytes, Cut, Heartbeats, Idle, KernelCounts};
 use scenarios::{Count, Lane, Moment, Scenario};
 
-use crate::lane::{Cores, LaneProcesses};
+use crate::lane::{Cores, LaneProcesses, Place};
 use crate::middlebox::Middlebox;
 use crate::pace::sleep_until;
 use crate::usage::Usage;
@@ -123,7 +123,8 @@ fn connected(lane: Lane, few: &Scenario, cores: Cores) -> Result<(LaneProcesses,
         let started = Middlebox::start(server, few.idle_timeout.0)?;
         Ok(middlebox.insert(started).address())
     };
-    let mut lane = LaneProcesses::start_through(lane, few, &few.payload, BEHIND, cores, &mut through)?;
+    let place = Place { cores, through: &mut through, browser: None };
+    let mut lane = LaneProcesses::start_in(lane, few, &few.payload, BEHIND, place)?;
     lane.step(0)?;
     lane.connect(usize::try_from(BEHIND)?)?;
     Ok((lane, middlebox.context("a lane has a server, so there was one to put a middlebox before")?))

@@ -36,6 +36,16 @@ const SAMPLED: u64 = 16;
 /// Gives the address at which a server is to be reached.
 pub type Through<'a> = &'a mut dyn FnMut(SocketAddr) -> Result<SocketAddr>;
 
+/// What a lane's processes are put into.
+pub struct Place<'a> {
+    /// Where the two sides run.
+    pub cores: Cores,
+    /// What stands before the servers.
+    pub through: Through<'a>,
+    /// Connections that a fleet holds at most, the others waiting for their turn, as a browser does.
+    pub browser: Option<usize>,
+}
+
 /// A host, and the fleet that subscribes to it.
 struct Pair {
     host: Worker,
@@ -74,20 +84,20 @@ impl LaneProcesses {
         subscribers: u64,
         cores: Cores,
     ) -> Result<Self> {
-        Self::start_through(lane, scenario, payload, subscribers, cores, &mut Ok)
+        let place = Place { cores, through: &mut Ok, browser: None };
+        Self::start_in(lane, scenario, payload, subscribers, place)
     }
 
-    /// The same, each fleet connecting to what `through` puts before its host.
+    /// The same in another place.
     ///
     /// # Errors
-    /// As [`LaneProcesses::start`], and those of `through`.
-    pub fn start_through(
+    /// As [`LaneProcesses::start`], and those of what stands before the servers.
+    pub fn start_in(
         lane: Lane,
         scenario: &Scenario,
         payload: &Payload,
         subscribers: u64,
-        cores: Cores,
-        through: Through<'_>,
+        mut place: Place<'_>,
     ) -> Result<Self> {
         let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane);
         let workers = subscribers.div_ceil(most).max(1);
@@ -96,7 +106,7 @@ impl LaneProcesses {
             let share = subscribers / workers + u64::from(index < subscribers % workers);
             let clients = first_client..first_client + share;
             first_client = clients.end;
-            pairs.push(Pair::start(lane, scenario, payload, clients, cores, through)?);
+            pairs.push(Pair::start(lane, scenario, payload, clients, &mut place)?);
         }
         Ok(Self { lane, pairs, addressing: scenario.addressing() })
     }
@@ -172,6 +182,21 @@ impl LaneProcesses {
         })
     }
 
+    /// Lets about `count` more subscribers come, and gives the number open at the deadline, or when none
+    /// waits any more.
+    ///
+    /// # Errors
+    /// A fleet is gone.
+    pub fn try_connect(&mut self, count: usize, deadline: Moment) -> Result<usize> {
+        let each = count.div_ceil(self.pairs.len());
+        self.pairs.iter_mut().try_fold(0, |all, pair| {
+            pair.fleet.tell(&FleetCommand::Connect { count: each, deadline: Some(deadline) })?;
+            let reply = pair.fleet.hear(deadline.since(Moment::now()) + PATIENCE)?;
+            let FleetReply::Connected { open, .. } = reply else { bail!(unexpected(&pair.fleet, &reply)) };
+            Ok(all + open)
+        })
+    }
+
     /// Subscribers that are still open, and how many streams ended or broke, by kind.
     ///
     /// # Errors
@@ -179,7 +204,7 @@ impl LaneProcesses {
     pub fn alive(&mut self) -> Result<(usize, BTreeMap<String, u64>)> {
         let (mut all, mut ended) = (0, BTreeMap::new());
         for pair in &mut self.pairs {
-            pair.fleet.tell(&FleetCommand::Connect { count: 0 })?;
+            pair.fleet.tell(&FleetCommand::Connect { count: 0, deadline: None })?;
             let reply = pair.fleet.hear(PATIENCE)?;
             let FleetReply::Connected { open, failures } = reply else {
                 bail!(unexpected(&pair.fleet, &reply))
@@ -201,7 +226,7 @@ impl LaneProcesses {
         for pair in &mut self.pairs {
             let count = each.min(pair.to_connect);
             pair.to_connect -= count;
-            pair.fleet.tell(&FleetCommand::Connect { count })?;
+            pair.fleet.tell(&FleetCommand::Connect { count, deadline: None })?;
             told.push(pair);
         }
         let mut all = 0;
@@ -394,15 +419,14 @@ impl Pair {
         scenario: &Scenario,
         payload: &Payload,
         clients: Range<u64>,
-        cores: Cores,
-        through: Through<'_>,
+        place: &mut Place<'_>,
     ) -> Result<Self> {
         let (first_client, share) = (clients.start, clients.end - clients.start);
         let order = HostOrder {
             lane,
             scenario: scenario.clone(),
             payload: payload.clone(),
-            core: cores.server,
+            core: place.cores.server,
             bind: "127.0.0.1:0".parse().expect("an address of loopback"),
         };
         let mut host = Worker::start("host", format!("the server of lane {lane}"), &order)?;
@@ -412,10 +436,11 @@ impl Pair {
             lane,
             scenario: scenario.clone(),
             payload: payload.clone(),
-            address: through(address)?,
+            address: (place.through)(address)?,
             first_client,
             certificate,
-            core: cores.client,
+            core: place.cores.client,
+            browser: place.browser,
             sample_every: usize::try_from(share.div_ceil(SAMPLED)).context("too many subscribers")?,
         };
         let mut fleet = Worker::start("fleet", format!("the generator of lane {lane}"), &order)?;

@@ -26,6 +26,7 @@ pub mod stages;
 pub mod steps;
 pub mod survey;
 pub mod sweep;
+pub mod tabs;
 pub mod trial;
 pub mod usage;
 pub mod validity;

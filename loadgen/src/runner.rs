@@ -12,7 +12,7 @@ use scenarios::Plan;
 use crate::lane::Cores;
 use crate::progress::Progress;
 use crate::repetition::{self, Repeated};
-use crate::{environment, heartbeats, memory, preflight, steps, sweep, validity};
+use crate::{environment, heartbeats, memory, preflight, steps, sweep, tabs, validity};
 
 /// Runs a plan and saves it into `folder` as it grows. A worker's death or a refused connection
 /// comes back beside the run, which holds what was measured before.
@@ -38,6 +38,7 @@ pub fn run(
         sweep: Vec::new(),
         steps: Vec::new(),
         idle: Vec::new(),
+        tabs: Vec::new(),
         warnings,
     };
     let ended = phases(plan, &mut run, folder, cores, progress, stop);
@@ -74,6 +75,10 @@ fn phases(
         }
         if !plan.scenario.memory.is_empty() && !stopped() {
             run.memory.push(memory::run(lane, &plan.scenario, cores, progress, stop)?);
+        }
+        if plan.scenario.tabs.0 > 0 && !stopped() {
+            progress.say(&format!("{} tabs of one browser on {lane}", plan.scenario.tabs.0));
+            run.tabs.push(tabs::run(lane, &plan.scenario, cores)?);
         }
         save(run, folder)?;
     }

@@ -323,6 +323,16 @@ fn heartbeats_are_counted_to_the_byte_and_keep_connections_alive() {
     assert!(run.idle.iter().all(|idle| seen(idle) == (10, 0)), "{:?}", run.idle);
 }
 
+/// The seventh event stream of a browser waits over HTTP/1.1; over HTTP/2, and as a WebSocket, it opens.
+#[test]
+fn a_browser_holds_six_event_streams_to_an_origin() {
+    let _machine = machine();
+    let run = measured("-c 10 -d 500ms --set tabs=10 --lanes sse-h1,sse-h1+tls,ws-h1,sse-h2+mux");
+    let tabs = run.tabs.iter().map(|tabs| (tabs.lane.to_string(), tabs.open, tabs.connections));
+    let expected = [("sse-h1", 6, 6), ("sse-h1+tls", 6, 6), ("ws-h1", 10, 10), ("sse-h2+mux", 10, 1)];
+    assert_eq!(tabs.collect::<Vec<_>>(), expected.map(|(lane, open, held)| (lane.to_owned(), open, held)));
+}
+
 /// What never left is lost, and that is said; nothing else is wrong with the run.
 #[test]
 fn what_a_lane_holds_back_is_lost_and_said() {

@@ -19,6 +19,7 @@ pub(crate) mod polling;
 mod render;
 mod stages;
 mod steps;
+mod tabs;
 mod words;
 
 use scenarios::{Lane, Transport};
@@ -48,6 +49,7 @@ pub static ALL: &[Chart] = &[
     Chart { name: "opening", draw: opening::draw },
     Chart { name: "joining", draw: joining::draw },
     Chart { name: "heartbeats", draw: heartbeats::draw },
+    Chart { name: "tabs", draw: tabs::draw },
     Chart { name: "stages", draw: stages::draw },
 ];
 
@@ -158,6 +160,7 @@ mod tests {
             sample::swept(),
             sample::sized(),
             sample::beating(sample::run()),
+            sample::tabbed(),
         ];
         let draw = |chart: &Chart| runs.iter().find_map(chart.draw).unwrap();
         let figures: Vec<Figure> = ALL.iter().map(draw).collect();

@@ -38,7 +38,8 @@ pub struct Claim {
     pub proposition: &'static str,
     /// What must be run to judge it.
     pub experiment: &'static str,
-    /// The deciding metrics, SSE against WebSocket.
+    /// The metrics whose numbers stand beside the verdict, SSE against WebSocket; those that decide, where metrics
+    /// do.
     pub metrics: &'static [&'static str],
     /// The charts that show it.
     pub charts: &'static [&'static str],

@@ -15,11 +15,13 @@ mod bytes;
 mod environment;
 mod idle;
 mod step;
+mod tabs;
 mod trial;
 pub use bytes::{Bytes, KernelCounts};
 pub use environment::{Environment, Sockets};
 pub use idle::{Cut, Heartbeats, Idle};
 pub use step::Step;
+pub use tabs::Tabs;
 pub use trial::{BlockResult, Ledger, Opening, STRESS, Slice, Slow, Stages, Trial};
 
 /// The version of this file format. Raised whenever an old reader would misread a new file.
@@ -56,6 +58,9 @@ pub struct Run {
     /// Idle connections behind a middlebox, one entry a lane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub idle: Vec<Idle>,
+    /// Tabs of one browser, one entry a lane.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tabs: Vec<Tabs>,
     /// Doubts about this measurement.
     pub warnings: Vec<Warning>,
 }

@@ -102,6 +102,7 @@ pub fn with(lanes: &[&str], repetitions: u64) -> Run {
         sweep: lanes.iter().flat_map(|lane| scenario.sweep.iter().map(|size| sweep(*lane, size.0))).collect(),
         steps: Vec::new(),
         idle: Vec::new(),
+        tabs: Vec::new(),
         environment: environment(),
         scenario,
         trials,
@@ -325,6 +326,21 @@ pub fn beating(mut run: Run) -> Run {
     run
 }
 
+/// The same with ten tabs of one browser.
+pub fn tabbed() -> Run {
+    let mut run = with(&["sse-h1", "ws-h1", "sse-h2+mux"], 5);
+    let tabs = |lane: &Lane| {
+        let (open, connections) = match (lane.mux, lane.transport) {
+            (true, _) => (10, 1),
+            (false, Transport::Sse) => (6, 6),
+            (false, _) => (10, 10),
+        };
+        Tabs { lane: *lane, tabs: 10, open, connections }
+    };
+    run.tabs = run.scenario.lanes.iter().map(tabs).collect();
+    run
+}
+
 /// Puts two lanes in each other's place: what was measured on one is said of the other.
 pub fn exchange<'a>(places: impl Iterator<Item = &'a mut Lane>, a: &str, b: &str) {
     let (a, b): (Lane, Lane) = (a.parse().unwrap(), b.parse().unwrap());
@@ -343,6 +359,7 @@ pub fn exchanged(mut run: Run, a: &str, b: &str) -> Run {
     exchange(run.memory.iter_mut().map(|memory| &mut memory.lane), a, b);
     exchange(run.sweep.iter_mut().map(|point| &mut point.lane), a, b);
     exchange(run.idle.iter_mut().map(|idle| &mut idle.lane), a, b);
+    exchange(run.tabs.iter_mut().map(|tabs| &mut tabs.lane), a, b);
     run
 }
 

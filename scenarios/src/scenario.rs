@@ -82,6 +82,9 @@ pub struct Scenario {
     /// After so long without a byte in either direction a middlebox of our own cuts a connection.
     #[serde(default = "defaults::idle_timeout")]
     pub idle_timeout: Span,
+    /// Tabs of one browser that each open a stream to the same origin, in a phase of their own; 0 for none.
+    #[serde(default)]
+    pub tabs: Count,
     /// Numbers of idle connections at which memory is read; empty for no memory phase.
     #[serde(default)]
     pub memory: Vec<Count>,
@@ -344,6 +347,7 @@ mod tests {
             ("heartbeats", "10001"),
             ("heartbeat", "1ms"),
             ("idle_timeout", "50ms"),
+            ("tabs", "1k"),
             ("poll", "1ms"),
             ("hold", "0s"),
             ("lanes", "[\"poll-h1\"]"),

@@ -129,6 +129,7 @@ pub const CELLS: &[Cell] = &[
         set: &[("repetitions", "4")],
         depths: MOST,
     },
+    Cell { name: "tabs", about: "ten tabs of one browser", scenario: "tabs", set: &[], depths: MOST },
     Cell { name: "news", about: "few and large", scenario: "news", set: &[], depths: MOST },
     Cell { name: "logs", about: "bursts of lines", scenario: "logs", set: &[], depths: MOST },
     Cell { name: "video", about: "bytes at a bitrate", scenario: "video", set: &[], depths: MOST },

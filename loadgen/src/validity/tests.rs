@@ -71,6 +71,7 @@ fn told(trials: Vec<Trial>) -> Vec<(Severity, String)> {
         memory: Vec::new(),
         steps: Vec::new(),
         idle: Vec::new(),
+        tabs: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     };

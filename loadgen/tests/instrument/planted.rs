@@ -87,12 +87,13 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
         first_client: 0,
         certificate: None,
         core: None,
+        browser: None,
         sample_every: 0,
         scenario: scenario.clone(),
     };
     let mut fleet = Worker::start("fleet", "the fleet".into(), &order).unwrap();
     let _ready: FleetReply = fleet.hear(PATIENCE).unwrap();
-    fleet.tell(&FleetCommand::Connect { count: 1 }).unwrap();
+    fleet.tell(&FleetCommand::Connect { count: 1, deadline: None }).unwrap();
     let (mut stream, _) = listener.accept().unwrap();
     greet(&mut stream, lane);
     stream.write_all(&framed(lane, &scenario, 0, false)).unwrap();

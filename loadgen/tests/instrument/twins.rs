@@ -80,6 +80,7 @@ fn run(plan: &Plan, trials: Vec<Trial>) -> Run {
         memory: Vec::new(),
         steps: Vec::new(),
         idle: Vec::new(),
+        tabs: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     }

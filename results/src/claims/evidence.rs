@@ -41,6 +41,8 @@ pub struct Pair<'a> {
 
 /// All that claims are judged by.
 pub struct Evidence<'a> {
+    /// Where all of it comes from.
+    pub run: &'a Run,
     /// This project's servers and clients.
     pub tuned: Option<Pair<'a>>,
     /// The framework's stock servers.
@@ -57,6 +59,7 @@ const CARRIERS: [&str; 3] = ["-h1+tls", "-h2", "-h2+tls"];
 impl<'a> Evidence<'a> {
     pub fn new(run: &'a Run) -> Self {
         Self {
+            run,
             tuned: Pair::new(run, "sse-h1", "ws-h1", judged_further),
             opened_otherwise: CARRIERS
                 .iter()

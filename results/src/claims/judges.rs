@@ -10,7 +10,7 @@ use super::evidence::{Answer, Evidence, Pair, Part, sides, weigh};
 use super::{Claim, Finding, Verdict};
 use crate::charts::polling::said as crossing;
 use crate::polling::Costs;
-use crate::run::Idle;
+use crate::run::{Idle, Tabs};
 use crate::stats::{Judgement, MARGIN};
 use crate::summary::lanes;
 use crate::sweep::{pairs, ratios, settled, stream};
@@ -295,6 +295,29 @@ fn at_scale(pair: &Pair<'_>) -> Option<String> {
         of(pair.sse)?,
         of(pair.ws)?
     ))
+}
+
+/// Claim 11: a browser's tabs get six streams over HTTP/1.1, and all they ask for over HTTP/2.
+pub fn six_streams(_: &Claim, evidence: &Evidence<'_>) -> Finding {
+    let run = evidence.run;
+    let of = |name: &str| run.tabs.iter().find(|tabs| tabs.lane.to_string() == name);
+    let Some((h1, h2)) = of("sse-h1").zip(of("sse-h2+mux")) else {
+        let said =
+            "This run did not open tabs on both sse-h1 and sse-h2+mux (`tabs` is 0, or a lane is missing).";
+        return (Verdict::NotMeasured, said.to_owned());
+    };
+    let verdict = match (h1.open, h2.open) {
+        (6, all) if h1.tabs > 6 && all == h2.tabs => Verdict::Supported,
+        (0..6, _) => Verdict::Inconclusive("streams of sse-h1 that did not open in time".to_owned()),
+        _ => Verdict::Refuted,
+    };
+    let one = |tabs: &Tabs| {
+        format!(
+            "{}: {} of {} streams opened, on {} connections",
+            tabs.lane, tabs.open, tabs.tabs, tabs.connections
+        )
+    };
+    (verdict, format!("{}.", run.tabs.iter().map(one).collect::<Vec<_>>().join("; ")))
 }
 
 /// Claim 10: an SSE server needs less of everything, on the tuned stack and on the stock one. One of

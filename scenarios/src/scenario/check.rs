@@ -7,7 +7,7 @@ use crate::audience::Audience;
 use crate::binary::Binary;
 use crate::envelope::{Envelope, Identity};
 use crate::http2::{FIRST_WINDOW, MAX_WINDOW};
-use crate::lane::{ClientStack, Lane, Transport};
+use crate::lane::{Carrier, ClientStack, Lane, Transport};
 use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
 use crate::quantity::{Count, Span};
 
@@ -47,6 +47,7 @@ impl Scenario {
         count("heartbeats", self.heartbeats, 0, 10_000)?;
         span("heartbeat", self.heartbeat, 50, 60_000)?;
         span("idle_timeout", self.idle_timeout, 200, 600_000)?;
+        count("tabs", self.tabs, 0, 100)?;
         span("poll", self.poll, 20, 60_000)?;
         span("hold", self.hold, 100, 600_000)?;
         if let Audience::Rooms(rooms) = self.audience {
@@ -93,6 +94,7 @@ impl Scenario {
         }
         self.check_slow()?;
         self.check_heartbeats()?;
+        self.check_tabs()?;
         self.lanes.iter().filter(|lane| lane.transport.polls()).try_for_each(|lane| self.check_polling(*lane))
     }
 
@@ -110,6 +112,23 @@ impl Scenario {
                     able.join(", ")
                 ))
             }
+        }
+    }
+
+    /// A browser's tabs share their connection of HTTP/2, and hold what they have opened.
+    fn check_tabs(&self) -> Result<(), String> {
+        let unable = |lane: &&Lane| {
+            lane.client != ClientStack::Lean
+                || lane.transport.polls()
+                || lane.transport == Transport::Raw
+                || lane.holds_back()
+                || lane.carrier == Carrier::H2 && (!lane.mux || self.streams < self.tabs)
+        };
+        match self.lanes.iter().find(unable).filter(|_| self.tabs.0 > 0) {
+            None => Ok(()),
+            Some(lane) => Err(format!(
+                "`tabs` cannot be opened on lane `{lane}`: they need streams that stay open, read by this project's own client as a browser holds them, over HTTP/2 all on one connection (`+mux`, and `streams` no less than `tabs`), such as `sse-h1`, `ws-h1` or `sse-h2+mux`"
+            )),
         }
     }
 
