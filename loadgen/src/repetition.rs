@@ -205,6 +205,7 @@ fn measure(
             opening,
             measured,
             costs,
+            slow_policy: plan.scenario.slow_policy,
             totals: [totals, after],
             kernel: [connected, kernel, done],
             pss_bytes: lane.pss_bytes()?,

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use results::LatencyHistogram;
 use results::run::{BlockResult, Bytes, KernelCounts, Ledger, Opening, Slow, Stages, Trial};
-use scenarios::{Moment, Schedule};
+use scenarios::{Moment, Schedule, SlowPolicy};
 use servers::contract::Totals;
 
 use crate::contract::{Joined, Second};
@@ -31,6 +31,8 @@ pub struct Facts<'a> {
     pub measured: Measured,
     /// Cost of the closed blocks, in order.
     pub costs: Vec<Cost>,
+    /// What became of subscribers that lagged too far behind.
+    pub slow_policy: SlowPolicy,
     /// The hosts' counters before and after the measured phase.
     pub totals: [Vec<Totals>; 2],
     /// The kernel's counters after connecting, before and after the measured phase.
@@ -62,6 +64,9 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         |of: fn(&Totals) -> u64| after.iter().map(of).sum::<u64>() - before.iter().map(of).sum::<u64>();
     let first = measured.ran.first().context("a lane has a host")?;
     let received = measured.phases.iter().find_map(|phase| phase.received_sha256.clone());
+    let slow = slow(&facts);
+    // A connection that was ended takes its counts in the kernel with it.
+    let is_counted = slow.as_ref().is_none_or(|slow| slow.disconnected == 0);
     let shows_bytes = facts.joined.bytes.is_some();
     Ok(Trial {
         lane: facts.lane,
@@ -70,7 +75,7 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         ledger: ledger(measured, total(|t| t.events_dropped)),
         blocks: blocks(&facts)?,
         bytes: bytes(measured, facts.joined.bytes),
-        kernel: Some(*done - *idle),
+        kernel: is_counted.then(|| *done - *idle),
         kernel_connect: Some(*connected),
         server_writes: total(|t| t.writes),
         published_sha256: first.bodies_sha256.clone(),
@@ -85,7 +90,7 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         latency,
         jitter,
         publish_lag,
-        slow: slow(&facts),
+        slow,
         heartbeats: None,
         stages: if shows_bytes { stages } else { Stages::default() },
     })
@@ -101,6 +106,9 @@ fn slow(facts: &Facts<'_>) -> Option<Slow> {
         all
     })?;
     slow.hub_peak_bytes = facts.totals[1].iter().map(|totals| totals.hub_peak_bytes).sum();
+    if facts.slow_policy == SlowPolicy::Disconnect {
+        slow.disconnected = facts.totals[1].iter().map(|totals| totals.slow_subscribers).sum();
+    }
     (slow.send_queue_bytes, slow.receive_queue_bytes) = facts.queued;
     Some(slow)
 }

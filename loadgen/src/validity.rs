@@ -166,8 +166,22 @@ impl Findings<'_> {
         if !self.trial.bodies_agree() && ledger.lost == 0 {
             self.add(Severity::Invalid, "the bodies received are not the bodies published".into());
         }
+        let disconnected = self.trial.slow.as_ref().map_or(0, |slow| slow.disconnected);
+        if disconnected > 0 {
+            self.add(
+                Severity::Note,
+                format!(
+                    "the server ended {disconnected} slow readers, whose bytes the kernel no longer tells"
+                ),
+            );
+        }
+        let mut ended = disconnected;
         for (kind, count) in self.trial.failures.clone() {
-            self.add(Severity::Doubt, format!("{count} connections failed: {kind}"));
+            let others = count.saturating_sub(ended);
+            ended = ended.saturating_sub(count);
+            if others > 0 {
+                self.add(Severity::Doubt, format!("{others} connections failed: {kind}"));
+            }
         }
     }
 

@@ -28,5 +28,5 @@ pub use payload::Payload;
 pub use plan::{Plan, Repetition};
 pub use polls::{Ask, Polls};
 pub use quantity::{Count, Span};
-pub use scenario::{Scenario, ScenarioError};
+pub use scenario::{Scenario, ScenarioError, SlowPolicy};
 pub use schedule::{Arrivals, Block, Schedule};

@@ -115,6 +115,9 @@ pub struct Scenario {
     /// Bytes a second that each of them reads, 16 KiB at a time; 0 for nothing at all.
     #[serde(default)]
     pub slow_read: Count,
+    /// What becomes of a subscriber that lags further behind than `lag`.
+    #[serde(default)]
+    pub slow_policy: SlowPolicy,
     /// HTTP/2: event streams that a connection of a `+mux` lane carries.
     #[serde(default = "defaults::streams")]
     pub streams: Count,
@@ -130,6 +133,17 @@ pub struct Scenario {
     /// How long the server holds a long poll before it answers that there is nothing.
     #[serde(default = "defaults::hold")]
     pub hold: Span,
+}
+
+/// What becomes of a subscriber that lags too far behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SlowPolicy {
+    /// It loses its oldest events, and stays.
+    #[default]
+    DropOldest,
+    /// It loses all that it has not read, and its connection is ended.
+    Disconnect,
 }
 
 mod check;
@@ -354,6 +368,7 @@ mod tests {
             ("audience", "everyone"),
             ("audience", "rooms:251"),
             ("slow", "1"),
+            ("slow_policy", "wait"),
             ("slow_read", "2g"),
         ];
         let errors: Vec<String> =

@@ -2,7 +2,7 @@
 //! joins.
 //!
 //! Publishing touches the subscribers of one topic and no others. A subscriber that falls behind by more
-//! than the hub's capacity loses the oldest events; each loss is counted when it happens, none is
+//! than the hub's capacity loses the oldest events, or its connection; each loss is counted when it happens, none is
 //! silent. Joining and publishing exclude each other, so that the greeting and what follows it have
 //! neither a gap nor a duplicate.
 
@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use scenarios::Scenario;
+use scenarios::{Scenario, SlowPolicy};
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
@@ -29,6 +29,7 @@ pub struct Hub(Arc<Shared>);
 struct Shared {
     topics: Box<[Mutex<Topic>]>,
     capacity: usize,
+    policy: SlowPolicy,
     closed: AtomicBool,
     dropped: AtomicU64,
     slow: AtomicU64,
@@ -50,6 +51,9 @@ struct Topic {
     front: u64,
     readers: Slab<Reader>,
     latest: Option<Bytes>,
+    /// Readers that are out, and those of them that have not left yet.
+    out: u64,
+    leaving: usize,
     /// Empty but while publishing; kept for its room.
     waking: Vec<Waker>,
 }
@@ -65,6 +69,8 @@ struct Reader {
     /// The position of the next event.
     next: u64,
     waker: Option<Waker>,
+    /// It lagged too far behind: there is nothing more for it.
+    is_out: bool,
 }
 
 /// One subscriber's end.
@@ -95,6 +101,7 @@ impl Hub {
         Self(Arc::new(Shared {
             topics,
             capacity,
+            policy: SlowPolicy::default(),
             window: None,
             published: Arc::default(),
             ended: Arc::default(),
@@ -112,7 +119,17 @@ impl Hub {
     /// Its numbers do not fit this machine.
     pub fn of(scenario: &Scenario) -> Result<Self, std::num::TryFromIntError> {
         let topics = usize::try_from(scenario.addressing().topics())?;
-        Ok(Self::with_topics(topics, usize::try_from(scenario.lag.0)?))
+        Ok(Self::with_topics(topics, usize::try_from(scenario.lag.0)?).treating(scenario.slow_policy))
+    }
+
+    /// The same hub, not used yet, with another policy for subscribers that lag too far behind.
+    ///
+    /// # Panics
+    /// It is used already.
+    #[must_use]
+    pub fn treating(self, policy: SlowPolicy) -> Self {
+        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
+        Self(Arc::new(Shared { policy, ..shared }))
     }
 
     /// The same hub, not used yet, which also keeps its latest events for those who ask for what came
@@ -165,18 +182,21 @@ impl Hub {
     fn fan_out(&self, topic: usize, event: Bytes) {
         let mut held = self.0.topic(topic);
         held.latest = Some(event.clone());
+        self.0.dropped.fetch_add(held.out, Relaxed);
         self.hand_out(held, topic, event);
     }
 
     fn hand_out(&self, mut held: MutexGuard<'_, Topic>, topic: usize, event: Bytes) {
-        let unread = held.readers.len();
+        if held.ring.len() == self.0.capacity {
+            match self.0.policy {
+                SlowPolicy::DropOldest => held.drop_oldest(&self.0),
+                SlowPolicy::Disconnect => held.part_with_the_slowest(&self.0),
+            }
+            held.trim(&self.0);
+        }
+        let unread = held.readers.len() - held.leaving;
         if unread == 0 {
             return;
-        }
-        if held.ring.len() == self.0.capacity {
-            let oldest = held.ring.front_mut().map_or(0, |oldest| std::mem::take(&mut oldest.unread));
-            self.0.dropped.fetch_add(oldest as u64, Relaxed);
-            held.trim(&self.0);
         }
         self.0.hold(event.len());
         held.ring.push_back(Held { event, unread });
@@ -222,7 +242,7 @@ impl Hub {
             return None;
         }
         let next = held.front + held.ring.len() as u64;
-        let reader = held.readers.insert(Reader { next, waker: None });
+        let reader = held.readers.insert(Reader { next, waker: None, is_out: false });
         let greeting = held.latest.clone();
         Some(Subscription { greeting, shared: Arc::clone(&self.0), topic, reader, slow: false })
     }
@@ -296,6 +316,29 @@ fn wake(mut held: MutexGuard<'_, Topic>, shared: &Shared, topic: usize) {
 }
 
 impl Topic {
+    /// Takes the oldest event from all that have still to read it.
+    fn drop_oldest(&mut self, shared: &Shared) {
+        let oldest = self.ring.front_mut().map_or(0, |oldest| std::mem::take(&mut oldest.unread));
+        shared.dropped.fetch_add(oldest as u64, Relaxed);
+    }
+
+    /// Takes all events from those that have still to read the oldest, and the event that is being published
+    /// passes them by.
+    fn part_with_the_slowest(&mut self, shared: &Shared) {
+        let (ring, front) = (&mut self.ring, self.front);
+        let end = front + ring.len() as u64;
+        for (_, reader) in
+            self.readers.iter_mut().filter(|(_, reader)| !reader.is_out && reader.next == front)
+        {
+            ring.iter_mut().for_each(|held| held.unread -= 1);
+            shared.dropped.fetch_add(ring.len() as u64 + 1, Relaxed);
+            shared.slow.fetch_add(1, Relaxed);
+            (reader.next, reader.is_out) = (end, true);
+            self.out += 1;
+            self.leaving += 1;
+        }
+    }
+
     /// Forgets what nobody has still to read.
     fn trim(&mut self, shared: &Shared) {
         while let Some(held) = self.ring.front().filter(|held| held.unread == 0) {
@@ -333,6 +376,9 @@ impl Subscription {
             return Poll::Ready(Some(greeting));
         }
         let mut topic = self.shared.topic(self.topic);
+        if topic.readers[self.reader].is_out {
+            return Poll::Ready(None);
+        }
         if let Some((event, lost)) = topic.take(self.reader, &self.shared) {
             drop(topic);
             if lost > 0 && !std::mem::replace(&mut self.slow, true) {
@@ -348,6 +394,12 @@ impl Subscription {
             *waker = Some(cx.waker().clone());
         }
         Poll::Pending
+    }
+
+    /// Whether it was ended because it lagged too far behind.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        self.shared.topic(self.topic).readers[self.reader].is_out
     }
 
     /// All events as a stream, for bodies that are polled.
@@ -368,6 +420,10 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut topic = self.shared.topic(self.topic);
         let reader = topic.readers.remove(self.reader);
+        if reader.is_out {
+            topic.leaving -= 1;
+            return;
+        }
         let read = usize::try_from(reader.next.saturating_sub(topic.front)).expect("an index of the ring");
         topic.ring.iter_mut().skip(read).for_each(|held| held.unread -= 1);
         topic.trim(&self.shared);

@@ -36,6 +36,28 @@ fn rooms_and_single_subscribers_get_what_is_addressed_to_them_and_nothing_else()
     }
 }
 
+/// Twenty of forty do not read, and the server ends them: what they miss from then on is counted like what it
+/// dropped, and the others lose nothing.
+#[test]
+fn slow_readers_that_are_ended_miss_what_the_server_counted() {
+    let _machine = machine();
+    let fields = "--set slow=0.5 --set slow_policy=disconnect --set lag=4 --set payload=text:8k --set send_buffer=4096 --set receive_buffer=4096";
+    let lanes = "--lanes sse-h1,sse-h2,ws-h1,raw,ws-h1+tls,sse-h1%axum,ws-h1%axum";
+    let run = ran(&format!("-c 40 -r 100 -d 1s {fields} {lanes}"));
+    for trial in &run.trials {
+        let (at, slow) = (trial.lane, trial.slow.as_ref().unwrap());
+        assert_eq!((slow.subscribers, slow.disconnected), (20, 20), "{at}");
+        assert!(trial.ledger.closes() && slow.ledger.closes() && slow.ledger.lost > 0, "{at}: {slow:?}");
+        assert_eq!(
+            (trial.ledger.lost, slow.ledger.lost),
+            (trial.ledger.dropped_by_server, trial.ledger.lost),
+            "{at}"
+        );
+        assert_eq!(trial.failures.values().sum::<u64>(), 20, "{at}: {:?}", trial.failures);
+        assert!(slow.hub_peak_bytes <= 4 * (8_192 + 64), "{at}: {}", slow.hub_peak_bytes);
+    }
+}
+
 /// Twenty of forty do not read, or little: what they lose is what the server dropped, to the event; what
 /// is held for them is bounded by `lag` in the server and by the buffers in the kernel; the others lose
 /// nothing.

@@ -52,6 +52,7 @@ macro_rules! slow {
 }
 slow! {
     slow_delivered: |slow| per(slow.ledger.delivered, slow.ledger.expected).map(|share| share * 100.0);
+    slow_disconnected: |slow| Some(slow.disconnected as f64);
     slow_dropped: |slow| Some(slow.ledger.lost as f64);
     hub_peak: |slow| Some(slow.hub_peak_bytes as f64 / 1024.0);
     send_queue: |slow| per(slow.send_queue_bytes, slow.subscribers).map(|bytes| bytes / 1024.0);

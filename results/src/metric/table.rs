@@ -56,6 +56,8 @@ pub static ALL: &[Metric] = &[
     trial("slow: delivered", "%", x::slow_delivered, SLOW).higher(),
     trial("slow: dropped", "deliveries", x::slow_dropped, "To slow readers, by the server: what it counted equals what they lack.")
         ,
+    trial("slow: disconnected", "readers", x::slow_disconnected, "Slow readers whose connection the server ended.")
+        .rank(Rank::Detail),
     trial("slow: held by the server", "KiB", x::hub_peak, "Framed events, at most, for all that had still to read them.")
         ,
     trial("slow: held in send queues", "KiB/reader", x::send_queue, QUEUE),

@@ -110,6 +110,9 @@ pub struct Slow {
     pub ledger: Ledger,
     /// Their latency, ns.
     pub latency: LatencyHistogram,
+    /// Of them, those whose connection the server ended because they lagged too far behind.
+    #[serde(default)]
+    pub disconnected: u64,
     /// The most bytes of events that the server ever held for subscribers that had still to read them.
     pub hub_peak_bytes: u64,
     /// Bytes in the servers' kernel send queues when publishing ended.

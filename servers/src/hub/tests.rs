@@ -26,6 +26,28 @@ fn what_a_slow_subscriber_loses_is_counted_and_the_rest_arrives() {
     drop(quick);
 }
 
+/// What a subscriber that was ended has not read, and all that is published later, is counted; the others miss
+/// nothing, and a heartbeat is no loss.
+#[test]
+fn who_lags_too_far_behind_is_ended_and_misses_what_is_counted() {
+    let hub = Hub::new(3).treating(SlowPolicy::Disconnect);
+    let (slow, mut quick) = (hub.subscribe().unwrap(), hub.subscribe().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for n in 1..=5 {
+        hub.publish(n, event(u8::try_from(n).unwrap()));
+        assert_eq!(runtime.block_on(quick.next()).unwrap().as_ref(), [u8::try_from(n).unwrap()]);
+    }
+    hub.beat(&event(9));
+    assert_eq!(hub.losses(), (5, 1), "three unread, the one that did not fit, and one more");
+    assert!(slow.is_out() && !quick.is_out());
+    assert!(drained(slow).is_empty());
+    hub.publish(6, event(6));
+    assert_eq!(hub.losses(), (6, 1));
+    hub.close();
+    assert_eq!(drained(quick), [9, 6]);
+    assert_eq!(hub.held_bytes(), 0);
+}
+
 #[test]
 fn a_heartbeat_reaches_who_is_there_and_is_no_event() {
     let hub = Hub::with_topics(2, 4).keeping();

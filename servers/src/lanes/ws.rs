@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::hub::{Hub, Subscription};
 use crate::websocket::deflate::{self, Agreed, Context, Deflater, WINDOW_BITS};
-use crate::websocket::frame::{GOING_AWAY, Header, Opcode, Role, write};
+use crate::websocket::frame::{GOING_AWAY, Header, Opcode, Role, TRY_AGAIN_LATER, write};
 use crate::websocket::peer::{Message, Peer};
 
 /// What a connection reads into, bytes.
@@ -123,6 +123,14 @@ pub fn open<B>(
 }
 
 impl Purpose {
+    /// The code to close with: the server leaves, or has no patience with this client.
+    fn farewell(&self) -> u16 {
+        match self {
+            Self::Events(subscription) if subscription.is_out() => TRY_AGAIN_LATER,
+            Self::Events(_) | Self::Echo | Self::Farewell => GOING_AWAY,
+        }
+    }
+
     /// The next event; `None` when there will be none. Nothing is lost when the future is dropped.
     async fn next(&mut self) -> Option<Bytes> {
         match self {
@@ -173,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 event = self.purpose.next() => match event {
                     Some(event) => self.push(&event).await?,
                     None => {
-                        self.peer.close(&GOING_AWAY.to_be_bytes());
+                        self.peer.close(&self.purpose.farewell().to_be_bytes());
                         return Ok(());
                     }
                 },

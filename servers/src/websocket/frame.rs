@@ -37,6 +37,8 @@ pub type Broken = (u16, &'static str);
 
 /// The close code of an end that leaves, such as a server going down.
 pub const GOING_AWAY: u16 = 1001;
+/// The server ends this client, which may come again (IANA's registry of close codes).
+pub const TRY_AGAIN_LATER: u16 = 1013;
 /// The close code of a broken frame.
 pub const PROTOCOL_ERROR: u16 = 1002;
 /// The close code of text that is not UTF-8.
