@@ -141,11 +141,12 @@ fn failures(measured: &Measured) -> std::collections::BTreeMap<String, u64> {
 
 fn blocks(facts: &Facts<'_>) -> Result<Vec<BlockResult>> {
     let planned = facts.schedule.blocks().iter().zip(&facts.costs).enumerate();
-    planned.map(|(index, (block, cost))| block_result(&facts.measured, index, block, cost)).collect()
+    let one = |(index, (block, cost))| block_result(facts, index, block, cost);
+    planned.map(one).collect()
 }
 
 fn block_result(
-    measured: &Measured,
+    Facts { measured, schedule, .. }: &Facts<'_>,
     index: usize,
     block: &scenarios::Block,
     cost: &Cost,
@@ -161,6 +162,7 @@ fn block_result(
         start_ns: block.start_ns,
         span_ns: block.span_ns,
         events: block.events,
+        instants: instants(schedule, block),
         deliveries: parts.iter().map(|part| part.0.deliveries).sum(),
         latency_sum_ns: parts.iter().map(|part| part.0.latency_sum_ns).sum(),
         server_cpu_ns: cost.server.cpu_ns,
@@ -174,4 +176,12 @@ fn block_result(
         undrained: cost.undrained,
         slices: slices.collect::<Result<_>>()?,
     })
+}
+
+/// The instants at which the events of a block are meant to leave.
+fn instants(schedule: &Schedule, block: &scenarios::Block) -> u64 {
+    let mut offsets: Vec<_> =
+        (block.first_seq..block.first_seq + block.events).map(|seq| schedule.intended(seq)).collect();
+    offsets.dedup();
+    offsets.len() as u64
 }

@@ -4,6 +4,7 @@
 //! invalid (exit code 97); smaller doubts stand beside the numbers (METHOD M3, M6, M7, M20).
 
 use results::LatencyHistogram;
+use results::metric::instants;
 use results::run::{Heartbeats, Run, STRESS, Severity, Trial, Warning};
 use scenarios::{ClientStack, Lane, Moment};
 use servers::lanes::heartbeat;
@@ -88,8 +89,9 @@ fn pooled(trials: &[&Trial], of: fn(&Trial) -> &LatencyHistogram) -> LatencyHist
 /// The publisher's and the generator's own lag against the latency, at the largest quantile that
 /// is reported for so many events (METHOD M18), over all repetitions.
 fn lags(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
-    let reported =
-        [(0.99, 1_000), (0.9, 100), (0.5, 20)].into_iter().find(|(_, least)| events(trials) >= *least);
+    let reported = [(0.99, 1_000), (0.9, 100), (0.5, 20)]
+        .into_iter()
+        .find(|(_, least)| instants(trials.iter().copied()) >= *least);
     let Some((q, _)) = reported else { return Vec::new() };
     // Among lost events there is no latency to compare with: then that of the delivered ones stands in.
     let latency = pooled(trials, |trial| &trial.latency);

@@ -46,7 +46,7 @@ pub enum Rank {
 /// What a quantile's samples are independent by (METHOD M18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Independent {
-    /// Published events: the deliveries of one event share its fate.
+    /// Instants of publishing: the deliveries of one event share its fate, and so do the events of a burst.
     Events,
     /// Connections.
     Connections,
@@ -99,6 +99,12 @@ pub fn events<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> u64 {
     trials.into_iter().flat_map(|trial| &trial.blocks).map(|block| block.events).sum()
 }
 
+/// Instants at which events were meant to leave, over all blocks of the trials.
+pub fn instants<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> u64 {
+    let of = |block: &BlockResult| if block.instants > 0 { block.instants } else { block.events };
+    trials.into_iter().flat_map(|trial| &trial.blocks).map(of).sum()
+}
+
 impl Metric {
     /// The value in one repetition.
     #[must_use]
@@ -119,7 +125,7 @@ impl Metric {
             return Value::Absent;
         }
         let units = match independent {
-            Independent::Events => events(trials.iter().copied()),
+            Independent::Events => instants(trials.iter().copied()),
             Independent::Connections => trials.iter().map(|trial| histogram(trial).count()).sum(),
         };
         if !eligible(q, units) {
@@ -228,6 +234,10 @@ mod tests {
         let p99 = Metric::named("latency p99").unwrap();
         assert!(p99.pooled(&trials).known().is_some());
         assert_eq!(p99.trial(&run, trials[0]), Value::TooFew);
+        let mut bursts = run.clone();
+        bursts.trials.iter_mut().flat_map(|trial| &mut trial.blocks).for_each(|block| block.instants = 3);
+        let trials: Vec<&Trial> = bursts.trials_of(run.scenario.lanes[0]).collect();
+        assert_eq!(p99.pooled(&trials), Value::TooFew);
     }
 
     /// METHOD M4: a quantile among the lost is not a number.

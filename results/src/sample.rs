@@ -197,6 +197,7 @@ fn block(round: u64, start_ns: u64, held: &LatencyHistogram, cpu_us: [f64; 2]) -
         start_ns,
         span_ns: BLOCK_NS,
         events: EVENTS,
+        instants: EVENTS,
         deliveries,
         latency_sum_ns: (held.mean().unwrap() * deliveries as f64) as u64,
         server_cpu_ns,

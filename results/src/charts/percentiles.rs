@@ -6,7 +6,7 @@ use super::axis::Axis;
 use super::figure::{Curve, Curves, Figure, Key, Plot, Shape, Stroke};
 use super::{finding, hue, lane_keys};
 use crate::conclude::basis;
-use crate::metric::{eligible, events};
+use crate::metric::{eligible, instants};
 use crate::run::{Run, Trial};
 use crate::stats::Pool;
 use crate::summary::lanes;
@@ -33,7 +33,7 @@ fn rarity(q: f64) -> f64 {
 /// The chart.
 pub fn draw(run: &Run) -> Option<Figure> {
     let lanes: Vec<Lane> = lanes(run).into_iter().filter(|lane| !pool(run, *lane).is_empty()).collect();
-    let most = lanes.iter().map(|lane| events(run.trials_of(*lane))).max().filter(|most| *most > 0)?;
+    let most = lanes.iter().map(|lane| instants(run.trials_of(*lane))).max().filter(|most| *most > 0)?;
     let last = (most as f64).max(20.0);
     let mut curves: Vec<Curve> = lanes.iter().flat_map(|lane| repetitions(run, *lane)).collect();
     curves.extend(lanes.iter().flat_map(|lane| pooled(run, *lane)));
@@ -78,18 +78,18 @@ fn repetitions(run: &Run, lane: Lane) -> Vec<Curve> {
     let one = |trial: &Trial| Curve {
         hue: hue(run, lane),
         stroke: Stroke::Thin,
-        points: points(&Pool::new([&trial.latency]), (events([trial]) as f64).max(1.0)),
+        points: points(&Pool::new([&trial.latency]), (instants([trial]) as f64).max(1.0)),
         markers: Vec::new(),
     };
     run.trials_of(lane).map(one).collect()
 }
 
 fn pooled(run: &Run, lane: Lane) -> [Curve; 2] {
-    let (pool, events) = (pool(run, lane), events(run.trials_of(lane)));
-    let all = points(&pool, (events as f64).max(1.0));
-    let sure = all.iter().filter(|point| eligible(1.0 - 1.0 / point.0, events)).count();
+    let (pool, units) = (pool(run, lane), instants(run.trials_of(lane)));
+    let all = points(&pool, (units as f64).max(1.0));
+    let sure = all.iter().filter(|point| eligible(1.0 - 1.0 / point.0, units)).count();
     let marker = |(q, _): &(f64, &str)| {
-        let value = pool.quantile(*q).filter(|_| *q > 0.0 && eligible(*q, events))?;
+        let value = pool.quantile(*q).filter(|_| *q > 0.0 && eligible(*q, units))?;
         Some((rarity(*q), value / 1e6))
     };
     let curve = |stroke, points: &[(f64, f64)], markers| Curve {

@@ -36,7 +36,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
     Some(Figure {
         name: "polling",
         question: "From which event rate on does polling cost fewer bytes than pushing?",
-        finding: loud(run, &said(&costs)),
+        finding: loud(run, &said(&costs, run.scenario.rate)),
         how: "Bytes on the wire of one event and client, both ways, TCP/IP headers included. A poll costs its request and \
               head whether there is an event or not, and several events share one answer; a pushed event is always alone. \
               Computed for every rate from the costs of a poll, an answer and an event that this run counted, at its \
@@ -69,15 +69,16 @@ fn per_event(run: &Run, lane: Lane) -> Option<f64> {
     (events > 0).then(|| bytes as f64 / events as f64)
 }
 
-/// Where they cross, in events an interval and in events a second.
-pub fn said(costs: &Costs) -> String {
+/// Where they cross, in events an interval and in events a second, and how far from what was measured.
+pub fn said(costs: &Costs, measured: f64) -> String {
     match costs.crossing() {
         Some(events) => format!(
-            "Computed from this run's bytes: below {} events an interval ({}/s at one poll every {} s) pushing costs fewer \
-             bytes, above it polling does, because several events share one answer.",
+            "Computed from this run's bytes, not measured: below {} events an interval ({}/s at one poll every {} s, {} times \
+             the rate of this run) pushing costs fewer bytes, above it polling does, because several events share one answer.",
             number(events),
             number(events / costs.interval),
-            number(costs.interval)
+            number(costs.interval),
+            number(events / costs.interval / measured)
         ),
         None => format!(
             "Computed from this run's bytes: up to {} events an interval, which is as many as one segment holds, the two \

@@ -9,7 +9,7 @@ use super::Verdict;
 use crate::conclude::times;
 use crate::metric::{Metric, Tier};
 use crate::run::Run;
-use crate::stats::{Effect, Judgement};
+use crate::stats::{Effect, Judgement, paired_effect};
 use crate::summary::{Entry, estimate, judged, judged_further, lanes};
 use crate::value::ratio;
 
@@ -146,6 +146,13 @@ fn with_interval(metric: &Metric, effect: &Effect) -> String {
         }
         Some((low, high)) => format!("{}x ({low} to {high})", ratio(effect.ratio())),
     }
+}
+
+/// How many times as much of a metric one lane has as another, paired, with its interval.
+pub fn times_between(run: &Run, name: &str, lane: Lane, other: Lane) -> String {
+    let metric = Metric::named(name).expect("metrics are named as in their table");
+    paired_effect(run, metric, lane, other)
+        .map_or_else(|| "an unknown multiple of".to_owned(), |effect| with_interval(metric, &effect))
 }
 
 /// One verdict of several answers. A disagreement is a finding of its own; short of one, all that is

@@ -6,7 +6,7 @@
 use scenarios::{Coding, Identity, Lane};
 use serde::Serialize;
 
-use super::evidence::{Answer, Evidence, Pair, Part, sides, weigh};
+use super::evidence::{Answer, Evidence, Pair, Part, sides, times_between, weigh};
 use super::{Claim, Finding, Verdict};
 use crate::charts::polling::said as crossing;
 use crate::polling::Costs;
@@ -175,22 +175,17 @@ fn compression(pair: &Pair<'_>) -> String {
     });
     let against = |lane: Lane| {
         let plain = if lane.transport == pair.sse.transport { pair.sse } else { pair.ws };
-        let times = |name| Some(pair.level(name, lane)? / pair.level(name, plain)?);
-        let [wire, server, client] = ["wire bytes down", "server CPU", "client CPU"].map(times);
-        let said =
-            |times: Option<f64>| times.map_or("unknown".to_owned(), |times| format!("{}x", ratio(times)));
+        let [wire, server, client] = ["wire bytes down", "server CPU", "client CPU"]
+            .map(|name| times_between(pair.run, name, lane, plain));
         format!(
-            "{lane} has {} the bytes on the wire of {plain}, {} the CPU of its server, {} that of its client",
-            said(wire),
-            said(server),
-            said(client)
+            "{lane} has {wire} the bytes on the wire of {plain}, {server} the CPU of its server, {client} that of its client"
         )
     };
     let said: Vec<String> = coded.map(against).collect();
     if said.is_empty() {
         return "What compression changes was not measured in this run.".to_owned();
     }
-    format!("With compression (medians): {}.", said.join("; "))
+    format!("With compression (ratio, 95 % interval): {}.", said.join("; "))
 }
 
 /// Claim 5: an event costs less over SSE and is fresher, against either kind of polling, at the rate of
@@ -209,8 +204,10 @@ pub fn polling(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
         parts.extend(found.into_iter().map(|part| Part { name: format!("{} ({lane})", part.name), ..part }));
     }
     let poll = evidence.polled[0].as_ref();
-    numbers
-        .extend(poll.and_then(|pair| Costs::of(pair.run, pair.sse, pair.ws)).map(|costs| crossing(&costs)));
+    numbers.extend(
+        poll.and_then(|pair| Costs::of(pair.run, pair.sse, pair.ws))
+            .map(|costs| crossing(&costs, evidence.run.scenario.rate)),
+    );
     (weigh(&parts, || sides(&parts)), numbers.join(" "))
 }
 

@@ -196,6 +196,10 @@ pub struct BlockResult {
     pub span_ns: u64,
     /// Events published.
     pub events: u64,
+    /// The instants at which they were meant to leave: those of a burst share one, and its fate. 0 in older files,
+    /// for as many as events.
+    #[serde(default)]
+    pub instants: u64,
     /// Deliveries that arrived.
     pub deliveries: u64,
     /// Sum of their latencies, ns.
