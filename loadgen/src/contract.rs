@@ -10,10 +10,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as V2Reader, Serializer as _, V2Serializer};
 use results::LatencyHistogram;
 use results::run::{Bytes, Ledger, Slice, Slow, Sockets};
-use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
+use scenarios::{Lane, Moment, Payload, Scenario, Schedule, Senders};
 use serde::{Deserialize, Serialize};
 
 use crate::recorder::BlockCount;
+use crate::upward::Echoed;
 
 /// Whom to be. The first line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,10 +57,17 @@ pub enum FleetCommand {
         start: Moment,
         /// The schedule.
         schedule: Schedule,
+        /// Who sends messages upward meanwhile, if anybody.
+        senders: Option<Senders>,
     },
+    /// Act by the clock: poll, or send messages, as armed; answered by [`FleetReply::Going`]. Apart from arming,
+    /// which is done anew when it took so long that time zero had passed.
+    Go,
+    /// Send no message of a block that has not begun; answered by [`FleetReply::Stopped`].
+    Stop,
     /// Answer with [`FleetReply::Arrived`] when so many deliveries arrived, or at the deadline.
     Await {
-        /// How many, counted from arming.
+        /// How many, counted from arming; a message counts when its echo came or it could not be sent.
         deliveries: u64,
         /// When to give up.
         deadline: Moment,
@@ -96,9 +104,13 @@ pub enum FleetReply {
     },
     /// The phase is expected.
     Armed,
+    /// Whoever has instants of its own knows them.
+    Going,
+    /// Messages end with the current block.
+    Stopped,
     /// So many deliveries of the armed phase arrived.
     Arrived {
-        /// How many, those to slow readers left out.
+        /// How many, those to slow readers left out and settled messages included.
         deliveries: u64,
         /// Their 99th percentile so far, ns.
         p99_ns: Option<u64>,
@@ -132,6 +144,8 @@ pub struct Phase {
     /// SHA-256 over the bodies that the first hearer of the first event received, hex; `None` where
     /// another fleet has it.
     pub received_sha256: Option<String>,
+    /// Messages upward and their echoes, where there were any.
+    pub echoed: Option<Echoed>,
     /// Reads of the sampled connections.
     pub samples: Vec<SampledRead>,
     /// Subscribers whose stream ended or broke, by kind, over the process's life.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use results::run::{Bytes, Sockets};
 use scenarios::moment::realtime_ahead_nanos;
+use scenarios::upstream::ECHO;
 use scenarios::{Event, Moment};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -17,6 +18,7 @@ use crate::expect::Expected;
 use crate::failure::Failure;
 use crate::lanes::{Arrival, Sink};
 use crate::recorder::Recorder;
+use crate::upward::Upward;
 
 thread_local! {
     static DESK: RefCell<Desk> = RefCell::new(Desk::default());
@@ -34,6 +36,8 @@ struct Seat {
     greeted: bool,
     counts: Option<Bytes>,
     port: Option<u16>,
+    /// Its stream is over.
+    gone: bool,
 }
 
 /// All that one thread knows of its subscribers.
@@ -45,6 +49,7 @@ pub struct Desk {
     open: usize,
     waiting: usize,
     recorder: Option<Recorder>,
+    upward: Option<Upward>,
     counts_at_arming: Bytes,
     joined: Joined,
     samples: Vec<SampledRead>,
@@ -121,6 +126,7 @@ impl Desk {
         let kind = self.failures.entry(failure.kind().to_owned()).or_insert_with(|| (0, failure.to_string()));
         kind.0 += 1;
         self.open -= usize::from(std::mem::take(&mut self.seats[index].open));
+        self.seats[index].gone = true;
         if !self.seats[index].greeted {
             self.no_longer_waits(index);
         }
@@ -140,11 +146,15 @@ impl Desk {
             self.joined.first_event.record(arrival.read.nanos_since(self.seats[index].began));
             return self.no_longer_waits(index);
         }
+        if let Some(upward) = &mut self.upward
+            && event.name == Some(ECHO.as_bytes())
+        {
+            upward.echoed(index, event, arrival.read);
+            return self.look_for_the_wanted();
+        }
         let Some(recorder) = &mut self.recorder else { return };
         let seq = recorder.arrive(index, event, arrival.read);
-        if recorder.arrived_in_all() == self.wanted {
-            self.woken.notify_one();
-        }
+        self.look_for_the_wanted();
         if let (Some(seq), Some(stamp), Some(port)) = (seq, arrival.kernel, self.seats[index].port) {
             self.samples.push(SampledRead {
                 port,
@@ -155,6 +165,30 @@ impl Desk {
                 decoded: Moment::now(),
             });
         }
+    }
+
+    /// A message of a subscriber was due so long ago, ns; whether its connection took it.
+    fn spoke(&mut self, index: usize, late_ns: u64, taken: bool) {
+        if let Some(upward) = &mut self.upward {
+            upward.spoke(index, late_ns, taken);
+            self.look_for_the_wanted();
+        }
+    }
+
+    fn look_for_the_wanted(&self) {
+        if self.arrived_in_all() == self.wanted {
+            self.woken.notify_one();
+        }
+    }
+
+    fn arrived_in_all(&self) -> u64 {
+        let delivered = self.recorder.as_ref().map_or(0, Recorder::arrived_in_all);
+        delivered + self.upward.as_ref().map_or(0, Upward::settled)
+    }
+
+    /// Expects messages upward in the phase that is armed next, or none.
+    pub fn expect_echoes(&mut self, upward: Option<Upward>) {
+        self.upward = upward;
     }
 
     /// Expects a phase; the subscribers are numbered from `first_client` on.
@@ -171,13 +205,15 @@ impl Desk {
     /// Wakes the waiter once so many deliveries arrived; true if they have.
     pub fn want(&mut self, deliveries: u64) -> bool {
         self.wanted = deliveries;
-        self.recorder.as_ref().map_or(0, Recorder::arrived_in_all) >= deliveries
+        self.arrived_in_all() >= deliveries
     }
 
     /// Deliveries of the armed phase so far to subscribers that are not slow, and their p99.
     #[must_use]
     pub fn arrivals(&self) -> (u64, Option<u64>) {
-        self.recorder.as_ref().map_or((0, None), |r| (r.arrived(), r.latency().quantile(0.99)))
+        let p99 = self.recorder.as_ref().and_then(|recorder| recorder.latency().quantile(0.99));
+        let delivered = self.recorder.as_ref().map_or(0, Recorder::arrived);
+        (delivered + self.upward.as_ref().map_or(0, Upward::settled), p99)
     }
 
     /// Closes the armed phase; `None` when none is armed.
@@ -185,6 +221,9 @@ impl Desk {
         let counts = self.counts();
         let mut recorder = self.recorder.take()?;
         let (ledger, slow) = recorder.close(end_seq);
+        let sent = (counts - self.counts_at_arming).messages;
+        let upward = self.upward.take();
+        let echoed = upward.map(|upward| upward.close(end_seq, sent, |index| self.seats[index].gone));
         let blocks = recorder.blocks().iter().enumerate();
         Some(Phase {
             ledger,
@@ -194,6 +233,7 @@ impl Desk {
             jitter: recorder.jitter().clone(),
             bytes: self.shows_bytes().then(|| counts - self.counts_at_arming),
             received_sha256: recorder.received_sha256(),
+            echoed,
             samples: std::mem::take(&mut self.samples),
             failures: self.failures.clone(),
         })
@@ -244,6 +284,10 @@ impl Sink for Station {
     #[inline]
     fn event(&mut self, stream: usize, event: &Event<'_>, arrival: Arrival) {
         at(|desk| desk.arrived(self.first + stream, event, arrival));
+    }
+
+    fn spoke(&mut self, stream: usize, late_ns: u64, taken: bool) {
+        at(|desk| desk.spoke(self.first + stream, late_ns, taken));
     }
 
     #[inline]

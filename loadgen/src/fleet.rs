@@ -3,20 +3,24 @@
 //! Its control channel is read on a thread of its own, so that a slow pipe can never hold up a
 //! read; between commands the thread does nothing but read sockets and record.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, Write as _};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use scenarios::{Moment, Polls, Scenario, Schedule, Transport};
+use scenarios::{Moment, Polls, Scenario, Schedule, Senders, Transport, Upstream, upstream};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::contract::{FleetCommand, FleetOrder, FleetReply};
 use crate::desk::{self, Station};
 use crate::expect::{Expected, name_on_wire};
+use crate::failure::Failure;
 use crate::lanes::crowd::{Bell, Crowd, Pace, Timetable};
+use crate::lanes::voice::Voice;
 use crate::lanes::{READ_BUFFER, Subscriber, Target, tls};
+use crate::upward::Upward;
 
 /// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
 const HANDSHAKES: usize = 64;
@@ -92,6 +96,13 @@ async fn serve(order: FleetOrder) -> Result<()> {
     Ok(())
 }
 
+/// What is to come.
+struct Armed {
+    start: Moment,
+    schedule: Schedule,
+    senders: Option<Senders>,
+}
+
 struct Fleet {
     target: Target,
     /// Subscribers a connection serves.
@@ -101,6 +112,9 @@ struct Fleet {
     crowd: Arc<Crowd<Station>>,
     /// The seat from which on subscribers are slow readers.
     slow_from: usize,
+    /// What messages upward say, where there are any.
+    bodies: Option<Arc<Vec<Vec<u8>>>>,
+    armed: RefCell<Option<Armed>>,
 }
 
 impl Fleet {
@@ -123,9 +137,10 @@ impl Fleet {
             tls,
         };
         let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
+        let bodies = (order.scenario.upstream > 0.0).then(|| Arc::new(upstream::bodies(&order.scenario)));
         let handshakes = Arc::new(Semaphore::new(order.browser.unwrap_or(HANDSHAKES)));
         let streams = usize::try_from(order.scenario.streams_of(order.lane))?;
-        Ok(Self { target, streams, order, handshakes, crowd, slow_from })
+        Ok(Self { target, streams, order, handshakes, crowd, slow_from, bodies, armed: None.into() })
     }
 
     async fn obey(&self, command: FleetCommand) -> FleetReply {
@@ -137,7 +152,9 @@ impl Fleet {
                 let all = tokio::time::timeout(left, self.connect(count)).await;
                 all.unwrap_or_else(|_| connected())
             }
-            FleetCommand::Arm { start, schedule } => self.arm(start, &schedule).await,
+            FleetCommand::Arm { start, schedule, senders } => self.arm(Armed { start, schedule, senders }),
+            FleetCommand::Go => self.go().await,
+            FleetCommand::Stop => self.stop(),
             FleetCommand::Slow(slowly) => {
                 self.crowd.slow(slowly.then(|| pace(&self.order.scenario))).await;
                 FleetReply::Armed
@@ -175,6 +192,7 @@ impl Fleet {
                 Arc::clone(&self.handshakes),
                 self.order.browser.is_some(),
                 Arc::clone(&self.crowd),
+                self.bodies.clone(),
             ));
         }
         let woken = desk::at(|desk| desk.woken());
@@ -185,7 +203,7 @@ impl Fleet {
     }
 
     async fn close(&self, end_seq: u64) -> FleetReply {
-        if self.order.lane.transport == Transport::Poll {
+        if self.order.lane.transport == Transport::Poll || self.bodies.is_some() {
             // A server that no longer answers shows in the account.
             let _stalled = tokio::time::timeout(REST, self.crowd.rest()).await;
         }
@@ -195,14 +213,42 @@ impl Fleet {
         }
     }
 
-    async fn arm(&self, start: Moment, schedule: &Schedule) -> FleetReply {
-        let scenario = &self.order.scenario;
-        let expected = Expected::new(scenario, &self.order.payload, start, schedule).on(self.order.lane);
-        desk::at(|desk| desk.arm(expected, name_on_wire(scenario), self.order.first_client));
-        if self.order.lane.transport == Transport::Poll {
-            self.crowd.arm(polling(scenario, start, schedule)).await;
+    /// Lets messages end with the block that has begun last.
+    fn stop(&self) -> FleetReply {
+        if let Some(Armed { start, schedule, .. }) = &*self.armed.borrow() {
+            let now_ns = Moment::now().nanos_since(*start);
+            let begun = schedule.blocks().iter().filter(|block| block.start_ns <= now_ns);
+            self.crowd.until(start.plus_nanos(begun.map(scenarios::Block::end_ns).max().unwrap_or(0)));
         }
+        FleetReply::Stopped
+    }
+
+    fn arm(&self, armed: Armed) -> FleetReply {
+        let scenario = &self.order.scenario;
+        let Armed { start, schedule, senders } = &armed;
+        let upward = senders.map(|senders| Upward::new(scenario, *start, schedule, senders));
+        let expected = Expected::new(scenario, &self.order.payload, *start, schedule).on(self.order.lane);
+        desk::at(|desk| {
+            desk.expect_echoes(upward);
+            desk.arm(expected, name_on_wire(scenario), self.order.first_client);
+        });
+        *self.armed.borrow_mut() = Some(armed);
         FleetReply::Armed
+    }
+
+    async fn go(&self) -> FleetReply {
+        let scenario = &self.order.scenario;
+        let timetable = self.armed.borrow().as_ref().and_then(|Armed { start, schedule, senders }| {
+            let polls = self.order.lane.transport == Transport::Poll;
+            match senders {
+                Some(senders) => Some(talking(scenario, *start, schedule, *senders)),
+                None => polls.then(|| polling(scenario, *start, schedule)),
+            }
+        });
+        if let Some(timetable) = timetable {
+            self.crowd.arm(timetable).await;
+        }
+        FleetReply::Going
     }
 }
 
@@ -218,12 +264,22 @@ fn pace(scenario: &Scenario) -> Pace {
     }
 }
 
+/// When each subscriber sends which message in a phase that begins at `start`.
+fn talking(scenario: &Scenario, start: Moment, schedule: &Schedule, senders: Senders) -> Timetable {
+    let upstream = Upstream::new(scenario, schedule, senders);
+    Box::new(move |client, last| {
+        let number = last.and_then(|(_, number)| number).map_or(senders.first, |number| number + 1);
+        let message = upstream.find(client, number)?;
+        Some((start.plus_nanos(message.intended_ns), Some(number)))
+    })
+}
+
 /// When each subscriber polls in a phase that begins at `start`.
 fn polling(scenario: &Scenario, start: Moment, schedule: &Schedule) -> Timetable {
     let interval_ns = u64::try_from(scenario.poll.0.as_nanos()).expect("bounded by the scenario's checks");
     let polls = Polls::new(interval_ns, scenario.seed, schedule);
     Box::new(move |subscriber, last| {
-        let ask = polls.next(subscriber, last.map(|last| last.nanos_since(start)))?;
+        let ask = polls.next(subscriber, last.map(|last| last.0.nanos_since(start)))?;
         Some((start.plus_nanos(ask.at_ns), ask.unless))
     })
 }
@@ -236,15 +292,28 @@ async fn subscribe(
     handshakes: Arc<Semaphore>,
     is_browser: bool,
     crowd: Arc<Crowd<Station>>,
+    bodies: Option<Arc<Vec<Vec<u8>>>>,
 ) {
     let turn = handshakes.acquire_owned().await.expect("the semaphore is never closed");
     let index = seats.start;
+    let fail = |failure: &Failure| desk::at(|desk| seats.clone().for_each(|seat| desk.failed(seat, failure)));
+    // Before the stream, so that joining takes the time that it takes without.
+    let voice = match bodies {
+        None => None,
+        Some(bodies) => match Voice::connect(&target, bodies).await {
+            Ok(voice) => Some(voice),
+            Err(failure) => return fail(&failure),
+        },
+    };
     desk::at(|desk| seats.clone().for_each(|seat| desk.begins(seat)));
     let mut subscriber = match Subscriber::connect(&target).await {
         Ok(subscriber) => subscriber,
-        Err(failure) => return desk::at(|desk| seats.for_each(|seat| desk.failed(seat, &failure))),
+        Err(failure) => return fail(&failure),
     };
     let sockets = if index == 0 { subscriber.sockets().ok().flatten() } else { None };
+    if let Some(voice) = voice {
+        subscriber.speak(voice);
+    }
     desk::at(|desk| desk.opened(index, subscriber.counts(), sockets));
     if target.lane.holds_back() {
         desk::at(|desk| desk.needs_no_greeting(index));

@@ -96,7 +96,7 @@ fn half(
     stop: &AtomicBool,
     beats: bool,
 ) -> Result<Vec<Cut>> {
-    let few = Scenario { subscribers: Count(BEHIND), slow: 0.0, ..scenario.clone() };
+    let few = Scenario { subscribers: Count(BEHIND), slow: 0.0, upstream: 0.0, ..scenario.clone() };
     let mut behind = Vec::new();
     for lane in lanes {
         behind.push(connected(*lane, &few, cores)?);

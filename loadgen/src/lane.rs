@@ -3,20 +3,22 @@
 //! Several pairs of a host and a fleet where one process cannot hold the descriptors; to the runner
 //! a lane is one thing, whatever the number of processes behind it.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use results::run::{Bytes, KernelCounts};
-use scenarios::{Addressing, Lane, Moment, Payload, Scenario, Schedule};
-use servers::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
+use scenarios::{Addressing, Lane, Moment, Payload, Scenario, Schedule, Transport, Upstream};
+use servers::contract::{Heard, HostCommand, HostReply, RanPhase, Totals};
 
-use crate::contract::{FleetCommand, FleetOrder, FleetReply, Joined, Phase};
+use crate::contract::{FleetCommand, FleetReply, Joined, Phase};
 use crate::kernel;
 use crate::usage;
-use crate::worker::{PATIENCE, Worker};
+use crate::worker::PATIENCE;
+use pair::{Pair, merge, unexpected};
+
+mod joining;
+mod pair;
 
 /// Where the two sides run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,9 +31,6 @@ pub struct Cores {
 
 /// Connections one process holds at most: below the descriptors it may have, with room for others.
 pub const CONNECTIONS_PER_WORKER: u64 = 19_000;
-
-/// Sampled connections per lane.
-const SAMPLED: u64 = 16;
 
 /// Gives the address at which a server is to be reached.
 pub type Through<'a> = &'a mut dyn FnMut(SocketAddr) -> Result<SocketAddr>;
@@ -46,22 +45,14 @@ pub struct Place<'a> {
     pub browser: Option<usize>,
 }
 
-/// A host, and the fleet that subscribes to it.
-struct Pair {
-    host: Worker,
-    fleet: Worker,
-    port: u16,
-    first_client: u64,
-    to_connect: usize,
-    open: usize,
-}
-
 /// The processes of one lane.
 pub struct LaneProcesses {
     /// Which lane.
     pub lane: Lane,
     pairs: Vec<Pair>,
     addressing: Addressing,
+    /// The scenario and the number of everybody's next message, where clients send any.
+    talk: Option<(Scenario, u64)>,
 }
 
 /// What one phase left behind, one entry a pair.
@@ -70,6 +61,8 @@ pub struct Measured {
     pub ran: Vec<RanPhase>,
     /// What the fleets received.
     pub phases: Vec<Phase>,
+    /// What the hosts heard from them, where clients send messages.
+    pub heard: Vec<Heard>,
 }
 
 impl LaneProcesses {
@@ -99,7 +92,7 @@ impl LaneProcesses {
         subscribers: u64,
         mut place: Place<'_>,
     ) -> Result<Self> {
-        let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane);
+        let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane) / scenario.connections_of(lane);
         let workers = subscribers.div_ceil(most).max(1);
         let (mut pairs, mut first_client) = (Vec::new(), 0);
         for index in 0..workers {
@@ -108,7 +101,8 @@ impl LaneProcesses {
             first_client = clients.end;
             pairs.push(Pair::start(lane, scenario, payload, clients, &mut place)?);
         }
-        Ok(Self { lane, pairs, addressing: scenario.addressing() })
+        let talk = (scenario.upstream > 0.0).then(|| (scenario.clone(), 0));
+        Ok(Self { lane, pairs, addressing: scenario.addressing(), talk })
     }
 
     /// Processes of the server side.
@@ -182,81 +176,14 @@ impl LaneProcesses {
         })
     }
 
-    /// Lets about `count` more subscribers come, and gives the number open at the deadline, or when none
-    /// waits any more.
-    ///
-    /// # Errors
-    /// A fleet is gone.
-    pub fn try_connect(&mut self, count: usize, deadline: Moment) -> Result<usize> {
-        let each = count.div_ceil(self.pairs.len());
-        self.pairs.iter_mut().try_fold(0, |all, pair| {
-            pair.fleet.tell(&FleetCommand::Connect { count: each, deadline: Some(deadline) })?;
-            let reply = pair.fleet.hear(deadline.since(Moment::now()) + PATIENCE)?;
-            let FleetReply::Connected { open, .. } = reply else { bail!(unexpected(&pair.fleet, &reply)) };
-            Ok(all + open)
-        })
-    }
-
-    /// Subscribers that are still open, and how many streams ended or broke, by kind.
-    ///
-    /// # Errors
-    /// A fleet is gone.
-    pub fn alive(&mut self) -> Result<(usize, BTreeMap<String, u64>)> {
-        let (mut all, mut ended) = (0, BTreeMap::new());
-        for pair in &mut self.pairs {
-            pair.fleet.tell(&FleetCommand::Connect { count: 0, deadline: None })?;
-            let reply = pair.fleet.hear(PATIENCE)?;
-            let FleetReply::Connected { open, failures } = reply else {
-                bail!(unexpected(&pair.fleet, &reply))
-            };
-            all += open;
-            failures.into_iter().for_each(|(kind, (count, _))| *ended.entry(kind).or_insert(0) += count);
-        }
-        Ok((all, ended))
-    }
-
-    /// Connects about `count` more subscribers, the same number on every pair as far as their shares
-    /// reach; gives the number now open.
-    ///
-    /// # Errors
-    /// A subscriber failed: the kinds and one example of each are named.
-    pub fn connect(&mut self, count: usize) -> Result<usize> {
-        let each = count.div_ceil(self.pairs.len());
-        let mut told = Vec::new();
-        for pair in &mut self.pairs {
-            let count = each.min(pair.to_connect);
-            pair.to_connect -= count;
-            pair.fleet.tell(&FleetCommand::Connect { count, deadline: None })?;
-            told.push(pair);
-        }
-        let mut all = 0;
-        for pair in told {
-            let reply = pair.fleet.hear(PATIENCE)?;
-            let FleetReply::Connected { open, failures } = reply else {
-                bail!(unexpected(&pair.fleet, &reply))
-            };
-            if !failures.is_empty() {
-                bail!("subscribers of lane {} could not connect: {}", self.lane, spell(&failures));
-            }
-            pair.open = open;
-            all += open;
-        }
-        Ok(all)
-    }
-
-    /// Subscribers that are still to connect.
-    #[must_use]
-    pub fn to_connect(&self) -> usize {
-        self.pairs.iter().map(|pair| pair.to_connect).sum()
-    }
-
     /// Tells both sides what is coming.
     ///
     /// # Errors
     /// A process is gone.
     pub fn arm(&mut self, start: Moment, schedule: &Schedule) -> Result<()> {
         for pair in &mut self.pairs {
-            pair.fleet.tell(&FleetCommand::Arm { start, schedule: schedule.clone() })?;
+            let senders = self.talk.as_ref().map(|talk| pair.senders(talk.1));
+            pair.fleet.tell(&FleetCommand::Arm { start, schedule: schedule.clone(), senders })?;
         }
         for pair in &mut self.pairs {
             let reply = pair.fleet.hear(PATIENCE)?;
@@ -270,9 +197,33 @@ impl LaneProcesses {
     /// # Errors
     /// A host is gone.
     pub fn publish(&mut self, start: Moment, schedule: &Schedule) -> Result<()> {
-        self.pairs
-            .iter_mut()
-            .try_for_each(|pair| pair.host.tell(&HostCommand::Run { start, schedule: schedule.clone() }))
+        let mut most = 0;
+        let by_clock = self.talk.is_some() || self.lane.transport == Transport::Poll;
+        for pair in &mut self.pairs {
+            let senders = self.talk.as_ref().map(|talk| pair.senders(talk.1));
+            if let Some(((scenario, _), senders)) = self.talk.as_ref().zip(senders) {
+                most = most.max(Upstream::new(scenario, schedule, senders).most());
+            }
+            pair.host.tell(&HostCommand::Run { start, schedule: schedule.clone(), senders })?;
+            if by_clock {
+                pair.fleet.tell(&FleetCommand::Go)?;
+            }
+        }
+        for pair in self.pairs.iter_mut().filter(|_| by_clock) {
+            let reply = pair.fleet.hear(PATIENCE)?;
+            let FleetReply::Going = reply else { bail!(unexpected(&pair.fleet, &reply)) };
+        }
+        // A message that is late by a phase must not pass for one of the next.
+        if let Some((_, first)) = &mut self.talk {
+            *first += most;
+        }
+        Ok(())
+    }
+
+    /// Messages that the first `blocks` blocks of a schedule owe.
+    #[must_use]
+    pub fn messages_in(&self, schedule: &Schedule, blocks: usize) -> u64 {
+        self.pairs.iter().map(|pair| pair.messages_in(self.talk.as_ref(), schedule, blocks)).sum()
     }
 
     /// Ends publishing at the end of the current block.
@@ -280,7 +231,15 @@ impl LaneProcesses {
     /// # Errors
     /// A host is gone.
     pub fn stop(&mut self) -> Result<()> {
-        self.pairs.iter_mut().try_for_each(|pair| pair.host.tell(&HostCommand::Stop))
+        for pair in &mut self.pairs {
+            pair.host.tell(&HostCommand::Stop)?;
+            if self.talk.is_some() {
+                pair.fleet.tell(&FleetCommand::Stop)?;
+                let reply = pair.fleet.hear(PATIENCE)?;
+                let FleetReply::Stopped = reply else { bail!(unexpected(&pair.fleet, &reply)) };
+            }
+        }
+        Ok(())
     }
 
     /// Waits until so many deliveries arrived, or the deadline; gives the count and the largest p99.
@@ -331,6 +290,8 @@ impl LaneProcesses {
             let events = seq..seq + one.lag_ns.len() as u64;
             let deliveries = self.addressing.deliveries(events, &(clients..clients + pair.open as u64));
             let deliveries = deliveries.saturating_sub(dropped.next().unwrap_or(0));
+            let blocks = usize::try_from(one.blocks_done).unwrap_or(usize::MAX);
+            let deliveries = deliveries + pair.messages_in(self.talk.as_ref(), schedule, blocks);
             pair.fleet.tell(&FleetCommand::Await { deliveries, deadline })?;
         }
         let mut phases = Vec::new();
@@ -338,7 +299,14 @@ impl LaneProcesses {
             let _: FleetReply = pair.fleet.hear(drain + PATIENCE)?;
             phases.push(pair.close(schedule.first_seq() + one.lag_ns.len() as u64)?);
         }
-        Ok(Measured { ran, phases })
+        let mut heard = Vec::new();
+        for pair in self.pairs.iter_mut().filter(|_| self.talk.is_some()) {
+            pair.host.tell(&HostCommand::Heard)?;
+            let reply = pair.host.hear(PATIENCE)?;
+            let HostReply::Heard(one) = reply else { bail!(unexpected(&pair.host, &reply)) };
+            heard.push(*one);
+        }
+        Ok(Measured { ran, phases, heard })
     }
 
     /// Lets slow readers read slowly, or like all others and all that waits for them.
@@ -411,78 +379,4 @@ impl LaneProcesses {
             })
             .collect()
     }
-}
-
-impl Pair {
-    fn start(
-        lane: Lane,
-        scenario: &Scenario,
-        payload: &Payload,
-        clients: Range<u64>,
-        place: &mut Place<'_>,
-    ) -> Result<Self> {
-        let (first_client, share) = (clients.start, clients.end - clients.start);
-        let order = HostOrder {
-            lane,
-            scenario: scenario.clone(),
-            payload: payload.clone(),
-            core: place.cores.server,
-            bind: "127.0.0.1:0".parse().expect("an address of loopback"),
-        };
-        let mut host = Worker::start("host", format!("the server of lane {lane}"), &order)?;
-        let reply = host.hear(PATIENCE)?;
-        let HostReply::Ready { address, certificate, .. } = reply else { bail!(unexpected(&host, &reply)) };
-        let order = FleetOrder {
-            lane,
-            scenario: scenario.clone(),
-            payload: payload.clone(),
-            address: (place.through)(address)?,
-            first_client,
-            certificate,
-            core: place.cores.client,
-            browser: place.browser,
-            sample_every: usize::try_from(share.div_ceil(SAMPLED)).context("too many subscribers")?,
-        };
-        let mut fleet = Worker::start("fleet", format!("the generator of lane {lane}"), &order)?;
-        let reply = fleet.hear(PATIENCE)?;
-        let FleetReply::Ready { .. } = reply else { bail!(unexpected(&fleet, &reply)) };
-        let to_connect = usize::try_from(share).context("too many subscribers")?;
-        Ok(Self { host, fleet, port: address.port(), first_client, to_connect, open: 0 })
-    }
-}
-
-impl Pair {
-    fn joined(&mut self) -> Result<Joined> {
-        self.fleet.tell(&FleetCommand::Joins)?;
-        let reply = self.fleet.hear(PATIENCE)?;
-        let FleetReply::Joined(one) = reply else { bail!(unexpected(&self.fleet, &reply)) };
-        Ok(*one)
-    }
-
-    fn close(&mut self, end_seq: u64) -> Result<Phase> {
-        self.fleet.tell(&FleetCommand::Close { end_seq })?;
-        let reply = self.fleet.hear(PATIENCE)?;
-        let FleetReply::Phase(phase) = reply else { bail!(unexpected(&self.fleet, &reply)) };
-        Ok(*phase)
-    }
-}
-
-/// What to say of a reply that was not asked for; a `Failed` reply holds the reason.
-fn unexpected(worker: &Worker, reply: &impl std::fmt::Debug) -> String {
-    format!("{} answered out of turn: {reply:?}", worker.name())
-}
-
-/// Failures by kind, for people.
-fn spell(failures: &BTreeMap<String, (u64, String)>) -> String {
-    let kinds: Vec<String> =
-        failures.values().map(|(count, example)| format!("{count} x {example}")).collect();
-    kinds.join(", ")
-}
-
-fn merge(mut all: Joined, one: Joined) -> Joined {
-    all.connect.merge(&one.connect);
-    all.first_event.merge(&one.first_event);
-    all.bytes = all.bytes.zip(one.bytes).map(|(a, b)| a + b);
-    all.sampled_ports.extend(one.sampled_ports);
-    all
 }

@@ -28,6 +28,7 @@ pub mod survey;
 pub mod sweep;
 pub mod tabs;
 pub mod trial;
+pub mod upward;
 pub mod usage;
 pub mod validity;
 pub mod warmup;

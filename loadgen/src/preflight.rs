@@ -101,7 +101,7 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
 
 /// Connections that so many subscribers of a lane need.
 fn connections(plan: &Plan, lane: Lane, subscribers: u64) -> u64 {
-    subscribers.div_ceil(plan.scenario.streams_of(lane))
+    plan.scenario.connections_of(lane) * subscribers.div_ceil(plan.scenario.streams_of(lane))
 }
 
 /// Memory one connection of a lane may need: stock WebSocket ends hold a read buffer of 128 KiB, the

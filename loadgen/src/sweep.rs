@@ -23,7 +23,7 @@ pub fn run(lane: Lane, scenario: &Scenario, cores: Cores) -> Result<Vec<SweepPoi
     let sizes: Vec<u64> = scenario.sweep.iter().map(|size| size.0).collect();
     // Event 0 greets, so the first size has one event less to count.
     let payload = Payload::Sweep { sizes: sizes.clone(), each: EACH, binary: scenario.payload.is_binary() };
-    let alone = Scenario { subscribers: Count(1), slow: 0.0, ..scenario.clone() };
+    let alone = Scenario { subscribers: Count(1), slow: 0.0, upstream: 0.0, ..scenario.clone() };
     let mut processes = LaneProcesses::start(lane, &alone, &payload, 1, cores)?;
     processes.step(0)?;
     processes.connect(1)?;

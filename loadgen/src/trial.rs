@@ -2,9 +2,11 @@
 
 use anyhow::{Context, Result};
 use results::LatencyHistogram;
-use results::run::{BlockResult, Bytes, KernelCounts, Ledger, Opening, Slow, Stages, Trial};
+use results::run::{
+    BlockResult, Bytes, KernelCounts, Ledger, Opening, Slow, Stages, Trial, Upward, UpwardLedger,
+};
 use scenarios::{Moment, Schedule, SlowPolicy};
-use servers::contract::Totals;
+use servers::contract::{HeardBlock, Totals};
 
 use crate::contract::{Joined, Second};
 use crate::lane::Measured;
@@ -87,6 +89,7 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         first_event: facts.joined.first_event.clone(),
         server_pss_bytes: facts.pss_bytes.0,
         client_pss_bytes: facts.pss_bytes.1,
+        upward: upward(measured),
         latency,
         jitter,
         publish_lag,
@@ -116,6 +119,38 @@ fn slow(facts: &Facts<'_>) -> Option<Slow> {
 fn ledger(measured: &Measured, dropped_by_server: u64) -> Ledger {
     let all = measured.phases.iter().fold(Ledger::default(), |all, phase| all + phase.ledger);
     Ledger { dropped_by_server, ..all }
+}
+
+/// Messages upward: what the fleets sent and got back, beside what the hosts heard in the blocks that
+/// were published to their end.
+fn upward(measured: &Measured) -> Upward {
+    let mut all = Upward::default();
+    for ((ran, phase), heard) in measured.ran.iter().zip(&measured.phases).zip(&measured.heard) {
+        let Some(echoed) = &phase.echoed else { continue };
+        let done = usize::try_from(ran.blocks_done).unwrap_or(usize::MAX);
+        let sum = |of: fn(&HeardBlock) -> u64| heard.blocks.iter().take(done).map(of).sum::<u64>();
+        let (one, sum) = (&echoed.ledger, [sum(|b| b.received), sum(|b| b.echoed), sum(|b| b.dropped)]);
+        let ledger = &mut all.ledger;
+        *ledger = UpwardLedger {
+            expected: ledger.expected + one.expected,
+            sent: ledger.sent + one.sent,
+            unsent: ledger.unsent + one.unsent,
+            received: ledger.received + sum[0],
+            echoed: ledger.echoed + sum[1],
+            dropped_by_server: ledger.dropped_by_server + sum[2],
+            returned: ledger.returned + one.returned,
+            lost: ledger.lost + one.lost,
+            duplicated: ledger.duplicated + one.duplicated + heard.duplicated,
+            reordered: ledger.reordered + one.reordered + heard.reordered,
+            corrupted: ledger.corrupted + one.corrupted,
+            unexpected: ledger.unexpected + one.unexpected + heard.unexpected,
+        };
+        all.round_trip.merge(&echoed.round_trip);
+        all.lag.merge(&echoed.lag);
+        heard.one_way_ns.iter().for_each(|nanos| all.one_way.record(*nanos));
+        all.one_way.add_lost(one.expected.saturating_sub(sum[0]));
+    }
+    all
 }
 
 /// Steady-state bytes of the phase beside the handshakes of joining; zeros where the stack hides
@@ -152,6 +187,8 @@ fn block_result(
     cost: &Cost,
 ) -> Result<BlockResult> {
     let parts: Vec<_> = measured.phases.iter().filter_map(|phase| phase.blocks.get(index)).collect();
+    let echoes = || measured.phases.iter().filter_map(|phase| phase.echoed.as_ref()?.blocks.get(index));
+    let heard = measured.heard.iter().filter_map(|heard| heard.blocks.get(index));
     let seconds = parts.first().map_or(0, |part| part.1.len());
     let slices = (0..seconds).map(|second| {
         let fleets: Vec<&Second> = parts.iter().filter_map(|part| part.1.get(second)).collect();
@@ -165,6 +202,9 @@ fn block_result(
         instants: instants(schedule, block),
         deliveries: parts.iter().map(|part| part.0.deliveries).sum(),
         latency_sum_ns: parts.iter().map(|part| part.0.latency_sum_ns).sum(),
+        echoes: echoes().map(|block| block.echoes).sum(),
+        round_trip_sum_ns: echoes().map(|block| block.round_trip_sum_ns).sum(),
+        one_way_sum_ns: heard.map(|block| block.one_way_sum_ns).sum(),
         server_cpu_ns: cost.server.cpu_ns,
         client_cpu_ns: cost.client.cpu_ns,
         server_kernel_ns: cost.server.kernel_ns,

@@ -21,6 +21,7 @@ const SATURATED: f64 = 0.95;
 pub fn judge(trial: &Trial) -> Vec<Warning> {
     let mut found = Findings { trial, warnings: Vec::new() };
     found.account();
+    found.messages();
     found.bytes();
     found.heartbeats();
     found.warnings
@@ -89,20 +90,31 @@ fn pooled(trials: &[&Trial], of: fn(&Trial) -> &LatencyHistogram) -> LatencyHist
 /// The publisher's and the generator's own lag against the latency, at the largest quantile that
 /// is reported for so many events (METHOD M18), over all repetitions.
 fn lags(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
-    let reported = [(0.99, 1_000), (0.9, 100), (0.5, 20)]
-        .into_iter()
-        .find(|(_, least)| instants(trials.iter().copied()) >= *least);
-    let Some((q, _)) = reported else { return Vec::new() };
-    // Among lost events there is no latency to compare with: then that of the delivered ones stands in.
-    let latency = pooled(trials, |trial| &trial.latency);
-    if latency.held().is_empty() {
-        return Vec::new();
-    }
-    let latency = latency.quantile(q).unwrap_or_else(|| latency.held().value_at_quantile(q));
-    let lags = [
+    let down = [
         (pooled(trials, |trial| &trial.publish_lag), "server stalled: the publisher was late"),
         (pooled(trials, |trial| &trial.stages.pickup), "generator limited: the generator read late"),
     ];
+    let up = [(pooled(trials, |trial| &trial.upward.lag), "generator limited: the generator sent late")];
+    let round_trip = pooled(trials, |trial| &trial.upward.round_trip);
+    let messages = round_trip.count();
+    let latency = pooled(trials, |trial| &trial.latency);
+    let mut found = shares(lane, instants(trials.iter().copied()), &latency, "latency", down);
+    found.extend(shares(lane, messages, &round_trip, "round trip", up));
+    found
+}
+
+/// The lags that are more than their share of a latency, where it is reported for so many events.
+fn shares<const N: usize>(
+    lane: Lane,
+    units: u64,
+    latency: &LatencyHistogram,
+    name: &str,
+    lags: [(LatencyHistogram, &str); N],
+) -> Vec<Warning> {
+    let reported = [(0.99, 1_000), (0.9, 100), (0.5, 20)].into_iter().find(|(_, least)| units >= *least);
+    let Some((q, _)) = reported.filter(|_| !latency.held().is_empty()) else { return Vec::new() };
+    // Among lost events there is no latency to compare with: then that of the delivered ones stands in.
+    let latency = latency.quantile(q).unwrap_or_else(|| latency.held().value_at_quantile(q));
     let judged = lags.into_iter().filter_map(|(lag, what)| {
         let lag = lag.quantile(q)?;
         let share = ratio(lag, latency);
@@ -112,7 +124,7 @@ fn lags(lane: Lane, trials: &[&Trial]) -> Vec<Warning> {
             lane: Some(lane),
             repetition: None,
             text: format!(
-                "{what} by {:.2} ms at p{:.0}, {:.0} % of the latency's {:.2} ms; lower the load or give it more cores",
+                "{what} by {:.2} ms at p{:.0}, {:.0} % of the {name}'s {:.2} ms; lower the load or give it more cores",
                 millis(lag),
                 q * 100.0,
                 share * 100.0,
@@ -201,6 +213,31 @@ impl Findings<'_> {
         }
         if [bytes.down(), kernel.server_sent_bytes] != [kernel.down_bytes; 2] || bytes.up != kernel.up_bytes {
             self.add(Severity::Invalid, format!("bytes of heartbeats do not add up: {bytes:?}, {kernel:?}"));
+        }
+    }
+
+    /// Messages upward: every one is explained, and what the generator itself delayed is told.
+    fn messages(&mut self) {
+        let ledger = self.trial.upward.ledger;
+        if !ledger.closes() {
+            self.add(Severity::Invalid, format!("the ledger of messages upward does not close: {ledger:?}"));
+        }
+        for (count, severity, what) in [
+            (ledger.corrupted, Severity::Invalid, "echoes arrived corrupted"),
+            (ledger.unsent, Severity::Doubt, "messages could not be sent in time; lower `upstream`"),
+            (ledger.lost, Severity::Doubt, "messages or their echoes were lost"),
+            (ledger.duplicated, Severity::Doubt, "messages or their echoes came twice"),
+            (ledger.reordered, Severity::Doubt, "messages or their echoes came out of order"),
+        ] {
+            if count > 0 {
+                self.add(severity, format!("{count} {what}"));
+            }
+        }
+        let kernel = self.trial.kernel.map(|kernel| kernel.up_bytes);
+        let counted = self.trial.bytes.up;
+        if let Some(kernel) = kernel.filter(|kernel| ledger.expected > 0 && *kernel != counted) {
+            let text = format!("bytes upward do not add up: written {counted}, the kernel sent {kernel}");
+            self.add(Severity::Invalid, text);
         }
     }
 

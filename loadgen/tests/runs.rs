@@ -7,6 +7,8 @@
 #[path = "runs/audience.rs"]
 mod audience;
 mod common;
+#[path = "runs/messages.rs"]
+mod messages;
 mod processes;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -5,6 +5,7 @@
 //! row.
 
 pub(crate) mod extract;
+pub(crate) mod messages;
 mod table;
 
 use crate::latency::LatencyHistogram;
@@ -50,6 +51,8 @@ pub enum Independent {
     Events,
     /// Connections.
     Connections,
+    /// Messages upward, each of which has an instant of its own.
+    Messages,
 }
 
 /// Where a metric's number comes from.
@@ -126,7 +129,9 @@ impl Metric {
         }
         let units = match independent {
             Independent::Events => instants(trials.iter().copied()),
-            Independent::Connections => trials.iter().map(|trial| histogram(trial).count()).sum(),
+            Independent::Connections | Independent::Messages => {
+                trials.iter().map(|trial| histogram(trial).count()).sum()
+            }
         };
         if !eligible(q, units) {
             return Value::TooFew;
@@ -200,6 +205,16 @@ const fn micros(
     read: &'static str,
 ) -> Metric {
     metric(name, "us", Source::Quantile(histogram, q, 1e3, Independent::Events), read)
+}
+
+const fn message(
+    name: &'static str,
+    unit: &'static str,
+    histogram: fn(&Trial) -> &LatencyHistogram,
+    q: f64,
+    read: &'static str,
+) -> Metric {
+    metric(name, unit, Source::Quantile(histogram, q, 1e6, Independent::Messages), read)
 }
 
 const fn joining(

@@ -22,7 +22,7 @@ pub use environment::{Environment, Sockets};
 pub use idle::{Cut, Heartbeats, Idle};
 pub use step::Step;
 pub use tabs::Tabs;
-pub use trial::{BlockResult, Ledger, Opening, STRESS, Slice, Slow, Stages, Trial};
+pub use trial::{BlockResult, Ledger, Opening, STRESS, Slice, Slow, Stages, Trial, Upward, UpwardLedger};
 
 /// The version of this file format. Raised whenever an old reader would misread a new file.
 pub const SCHEMA: u32 = 1;

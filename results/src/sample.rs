@@ -157,6 +157,7 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
         repetition,
         subscribers: SUBSCRIBERS,
         ledger: Ledger { expected: delivered, delivered, ..Ledger::default() },
+        upward: Upward::default(),
         latency,
         jitter: spread(draw, 1.4e6, 0.6, events * 20),
         publish_lag: spread(draw, 35_000.0, 0.5, events),
@@ -192,6 +193,9 @@ fn block(round: u64, start_ns: u64, held: &LatencyHistogram, cpu_us: [f64; 2]) -
         max_ns: held.max().unwrap(),
     };
     BlockResult {
+        echoes: 0,
+        round_trip_sum_ns: 0,
+        one_way_sum_ns: 0,
         undrained: false,
         round,
         start_ns,

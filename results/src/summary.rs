@@ -189,7 +189,7 @@ fn settle(run: &Run, lane: Lane, reference: Lane, column: &mut [Entry]) {
 
 /// What charts and claims judge beside the headline metrics: one family, whoever asks, so that they
 /// cannot contradict each other.
-const FURTHER: [&str; 13] = [
+const FURTHER: [&str; 17] = [
     "connect p50",
     "connect p99",
     "first event p50",
@@ -203,6 +203,10 @@ const FURTHER: [&str; 13] = [
     "heartbeat wire up",
     "heartbeat server CPU",
     "heartbeat client CPU",
+    "round trip mean",
+    "message bytes",
+    "message server CPU",
+    "message client CPU",
 ];
 
 /// The headline metrics of a lane against another, judged.

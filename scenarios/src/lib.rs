@@ -17,6 +17,7 @@ pub mod quantity;
 pub mod scenario;
 pub mod schedule;
 pub mod seed;
+pub mod upstream;
 
 pub use audience::{Addressing, Audience};
 pub use binary::Binary;
@@ -30,3 +31,4 @@ pub use polls::{Ask, Polls};
 pub use quantity::{Count, Span};
 pub use scenario::{Scenario, ScenarioError, SlowPolicy};
 pub use schedule::{Arrivals, Block, Schedule};
+pub use upstream::{Senders, Upstream};

@@ -11,7 +11,7 @@ use crate::audience::{Addressing, Audience};
 use crate::binary::Binary;
 use crate::catalog;
 use crate::envelope::{Envelope, Identity};
-use crate::lane::{Lane, Transport, nearest};
+use crate::lane::{Carrier, Lane, Transport, nearest};
 use crate::payload::Payload;
 use crate::quantity::{Count, Span};
 use crate::schedule::Arrivals;
@@ -57,6 +57,12 @@ pub struct Scenario {
     /// The event's name.
     #[serde(default = "defaults::event")]
     pub event: String,
+    /// Messages per second that each subscriber sends, each echoed to it; 0 for none.
+    #[serde(default)]
+    pub upstream: f64,
+    /// What the bodies of those messages are.
+    #[serde(default = "defaults::upstream_payload")]
+    pub upstream_payload: Payload,
     /// How much identity every lane carries.
     #[serde(default)]
     pub identity: Identity,
@@ -147,52 +153,7 @@ pub enum SlowPolicy {
 }
 
 mod check;
-
-mod defaults {
-    use std::time::Duration;
-
-    use crate::quantity::{Count, Span};
-
-    pub fn block() -> Span {
-        Span(Duration::from_millis(600))
-    }
-    pub fn heartbeat() -> Span {
-        Span(Duration::from_millis(100))
-    }
-    pub fn idle_timeout() -> Span {
-        Span(Duration::from_secs(1))
-    }
-    pub fn gap() -> Span {
-        Span(Duration::from_millis(100))
-    }
-    pub fn event() -> String {
-        "message".into()
-    }
-    pub const fn seed() -> u64 {
-        1
-    }
-    pub const fn mss() -> Count {
-        Count(1460)
-    }
-    pub fn congestion() -> String {
-        "cubic".into()
-    }
-    pub const fn buffer() -> Count {
-        Count(256 * 1024)
-    }
-    pub const fn streams() -> Count {
-        Count(100)
-    }
-    pub const fn lag() -> Count {
-        Count(1024)
-    }
-    pub const fn poll() -> Span {
-        Span(Duration::from_secs(1))
-    }
-    pub const fn hold() -> Span {
-        Span(Duration::from_secs(25))
-    }
-}
+mod defaults;
 
 impl Scenario {
     /// Reads an embedded scenario by name, or a file by its path, with `key=value` overrides.
@@ -263,6 +224,14 @@ impl Scenario {
     #[must_use]
     pub const fn streams_of(&self, lane: Lane) -> u64 {
         if lane.mux { self.streams.0 } else { 1 }
+    }
+
+    /// Connections of a subscriber of a lane: with messages upward, SSE over HTTP/1.1 has one beside its
+    /// stream.
+    #[must_use]
+    pub fn connections_of(&self, lane: Lane) -> u64 {
+        let beside = lane.transport == Transport::Sse && lane.carrier == Carrier::H1;
+        1 + u64::from(beside && self.upstream > 0.0)
     }
 
     /// The share of `duration` a lane gets, 0 to 1.
@@ -362,6 +331,9 @@ mod tests {
             ("heartbeat", "1ms"),
             ("idle_timeout", "50ms"),
             ("tabs", "1k"),
+            ("upstream", "-1"),
+            ("upstream", "100000"),
+            ("upstream_payload", "binary:10"),
             ("poll", "1ms"),
             ("hold", "0s"),
             ("lanes", "[\"poll-h1\"]"),

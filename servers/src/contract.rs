@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
+use scenarios::{Lane, Moment, Payload, Scenario, Schedule, Senders};
 use serde::{Deserialize, Serialize};
 
 /// What to serve. The first line.
@@ -47,7 +47,11 @@ pub enum HostCommand {
         start: Moment,
         /// When each event is meant to leave.
         schedule: Schedule,
+        /// Who sends messages upward meanwhile, if anybody.
+        senders: Option<Senders>,
     },
+    /// Close the account of the messages that came; answered by [`HostReply::Heard`].
+    Heard,
     /// Finish the current block, then end the run. Does nothing between runs.
     Stop,
     /// Answer with [`HostReply::Report`].
@@ -80,6 +84,8 @@ pub enum HostReply {
     Beaten,
     /// The run ended: all events published, or stopped at the end of a block.
     Ran(RanPhase),
+    /// What came upward in the phase.
+    Heard(Box<Heard>),
     /// Counters since the process began.
     Report(Totals),
     /// It cannot do what it was told.
@@ -121,6 +127,34 @@ pub struct RanPhase {
     pub bodies_sha256: String,
     /// The same over the bodies addressed like the first of them: what its first hearer got.
     pub addressed_sha256: String,
+}
+
+/// What came upward in one phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// By block of the schedule.
+    pub blocks: Vec<HeardBlock>,
+    /// Arrival minus intended instant, ns, one a message that came for the first time.
+    pub one_way_ns: Vec<u64>,
+    /// Messages that came again.
+    pub duplicated: u64,
+    /// Messages that came after a later one of the same sender.
+    pub reordered: u64,
+    /// Messages that nobody was meant to send.
+    pub unexpected: u64,
+}
+
+/// The messages of one block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeardBlock {
+    /// Came.
+    pub received: u64,
+    /// Of those: handed to the stream of their sender.
+    pub echoed: u64,
+    /// Of those: not, because that stream had not taken what was there, or had ended.
+    pub dropped: u64,
+    /// Sum of arrival minus intended instant, ns.
+    pub one_way_sum_ns: u64,
 }
 
 /// Counters since the process began.

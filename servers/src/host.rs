@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use scenarios::Moment;
+use scenarios::{Moment, Scenario, Upstream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
@@ -22,6 +22,7 @@ use crate::lanes::{self, Service, read_buffer_bytes};
 use crate::listen::listen;
 use crate::publisher::{self, Framed, Framer, Order, Signal};
 use crate::tls;
+use crate::upward::Upward;
 use crate::wire::Meter;
 
 /// Serves one lane, as told on stdin, until told to exit. When stdin ends, the process does.
@@ -98,12 +99,13 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
     tokio::spawn(listening.serve(Arc::clone(&meter), service, secured));
     let (orders, told) = std::sync::mpsc::channel();
     let (signals, mut signalled) = unbounded_channel();
-    publisher::start(Framer { lanes: vec![lane], scenario, payload }, told, signals)
+    publisher::start(Framer { lanes: vec![lane], scenario: scenario.clone(), payload }, told, signals)
         .context("cannot start the publisher")?;
     let mut commands = read_commands()?;
     reply(replies, HostReply::Ready { pid: std::process::id(), address, sockets, certificate });
     let heartbeat = lanes::heartbeat(lane);
-    let mut desk = Desk { hub, heartbeat, meter, orders, replies, ran: RanPhase::default(), running: false };
+    let ran = RanPhase::default();
+    let mut desk = Desk { hub, scenario, heartbeat, meter, orders, replies, ran, running: false };
     loop {
         tokio::select! {
             biased;
@@ -121,6 +123,7 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
 struct Desk<'a> {
     hub: Hub,
     heartbeat: Bytes,
+    scenario: Scenario,
     meter: Arc<Meter>,
     orders: Sender<Order>,
     replies: &'a Sender<HostReply>,
@@ -167,7 +170,10 @@ impl Desk<'_> {
             HostCommand::Run { .. } | HostCommand::Step { .. } | HostCommand::Beat if self.running => {
                 return self.fail("cannot publish anything else while a run goes on".into());
             }
-            HostCommand::Run { start, schedule } => {
+            HostCommand::Run { start, schedule, senders } => {
+                if let Some((upward, senders)) = self.hub.upward().zip(senders) {
+                    upward.expect(start, Upstream::new(&self.scenario, &schedule, senders));
+                }
                 let events = usize::try_from(schedule.events()).expect("its offsets are in memory");
                 self.ran = RanPhase::default();
                 self.ran.lag_ns.reserve(events);
@@ -190,6 +196,10 @@ impl Desk<'_> {
                         ..self.meter.totals(self.hub.losses())
                     }),
                 );
+            }
+            HostCommand::Heard => {
+                let heard = self.hub.upward().map(Upward::close).unwrap_or_default();
+                return reply(self.replies, HostReply::Heard(Box::new(heard)));
             }
             HostCommand::Exit => return,
         };

@@ -23,9 +23,10 @@ use hyper::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN,
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
 };
+use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use scenarios::{Coding, Http2};
@@ -34,7 +35,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::hub::{Hub, Subscription};
 use crate::lanes::poll::{self, Polled};
 use crate::lanes::ws::Opened;
-use crate::lanes::{self, gzip, ws};
+use crate::lanes::{self, gzip, up, ws};
 use crate::wire::Meter;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
@@ -123,11 +124,19 @@ pub(crate) type Upgrading = Mutex<Option<Opened>>;
 type Answer = Result<Response<Body>, Infallible>;
 
 /// An answer, at once or later.
-type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
+pub(crate) type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = Answer> + Send>>>;
 
 impl Site {
+    /// Answers a request, which may be a message upward.
+    pub(crate) fn respond(&self, request: Request<Incoming>, upgrading: &Upgrading) -> Answering {
+        match self.sse.as_ref().and_then(Hub::upward).filter(|_| request.uri().path() == up::PATH) {
+            Some(upward) => up::answer(upward, request, &self.origins),
+            None => self.answer(&request, upgrading),
+        }
+    }
+
     /// Answers a request; one for a WebSocket leaves its subscription in `upgrading`.
-    pub(crate) fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Answering {
+    fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Answering {
         let path = request.uri().path();
         let page = || self.pages.as_ref().and_then(|pages| pages(path));
         let found = match (path, &self.sse, &self.ws, &self.poll) {
@@ -192,7 +201,7 @@ impl Site {
                 return with(status(refusal), &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")]);
             }
         };
-        if !origin_allowed(request.headers(), &self.origins) {
+        if !origin_allowed(request.headers(), request.uri(), &self.origins) {
             return status(StatusCode::FORBIDDEN);
         }
         let (opened, extension) = match ws::open(self.coding, request, hub) {
@@ -240,9 +249,9 @@ pub(crate) fn with(
     response
 }
 
-/// Whether a WebSocket may be opened: no `Origin`, the `Host`'s own, or one that is allowed.
+/// Whether a WebSocket may be opened, or a message posted: no `Origin`, the `Host`'s own, or one that is allowed.
 #[must_use]
-pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub fn origin_allowed(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
     let Ok(origin) = origin.to_str() else { return false };
     if allowed.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
@@ -253,7 +262,9 @@ pub fn origin_allowed(headers: &HeaderMap, allowed: &[String]) -> bool {
         Some(("https", authority)) => (authority, ":443"),
         Some(_) | None => return false,
     };
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    // HTTP/2 has the host in the request's address (RFC 9113 8.3.1).
+    let named = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = named.or(uri.authority().map(Authority::as_str)).unwrap_or_default();
     let bare = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
     !host.is_empty() && bare(authority) == bare(host)
 }
@@ -276,11 +287,12 @@ async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Option<(S, Vec<u8>, Opened)> {
     let upgrading = Upgrading::default();
     let service = service_fn(|request: Request<Incoming>| {
-        site.answer(&request, &upgrading)
+        site.respond(request, &upgrading)
             .inspect(|answer| answer.iter().for_each(|response| count_refusal(meter, response.status())))
     });
-    // A connection that polls waits for no event, so the hub must wake it to end.
-    let closed = site.poll.as_ref().map(|polled| polled.hub.closed());
+    // A connection that polls or posts waits for no event, so the hub must wake it to end.
+    let posted = site.sse.as_ref().filter(|hub| hub.upward().is_some());
+    let closed = site.poll.as_ref().map(|polled| &polled.hub).or(posted).map(Hub::closed);
     let mut closed = std::pin::pin!(OptionFuture::from(closed).fuse());
     let mut connection = builder(site.limits).serve_connection(TokioIo::new(stream), service);
     let ended = std::future::poll_fn(|cx| {
@@ -354,7 +366,11 @@ mod tests {
         let may = |origin: Option<&'static str>, host: &'static str| {
             let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
             headers.extend(origin.map(|origin| (ORIGIN, HeaderValue::from_static(origin))));
-            origin_allowed(&headers, &allowed)
+            let (no_uri, authority) = (Uri::from_static("/"), host.parse().unwrap_or_default());
+            let named = origin_allowed(&headers, &no_uri, &allowed);
+            headers.remove(HOST);
+            assert_eq!(origin_allowed(&headers, &authority, &allowed), named, "HTTP/2 {origin:?} {host}");
+            named
         };
         for (origin, host, expected) in [
             (None, "127.0.0.1:8080", true),

@@ -41,7 +41,7 @@ where
     let service = service_fn(|request: Request<Incoming>| {
         asked.store(true, Relaxed);
         let meter = Arc::clone(&meter);
-        let answer = site.answer(&request, &Upgrading::default());
+        let answer = site.respond(request, &Upgrading::default());
         answer.inspect(move |answer| {
             answer.iter().for_each(|response| count_refusal(&meter, response.status()))
         })

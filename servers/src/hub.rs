@@ -7,19 +7,22 @@
 //! neither a gap nor a duplicate.
 
 use std::collections::VecDeque;
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
 use bytes::Bytes;
-use futures_util::Stream;
 use scenarios::{Scenario, SlowPolicy};
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
+use crate::upward::Upward;
 use crate::window::{Replay, Window};
+
+pub use subscription::Subscription;
+
+mod subscription;
 
 /// The fan-out of one lane. Clones share it.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ struct Shared {
     peak: AtomicU64,
     /// Only where someone asks for events after an id: to push costs nothing more without it.
     window: Option<Mutex<Window>>,
+    /// Takes messages from clients, where they may send any.
+    upward: Option<Upward>,
     /// Tells of each event, where events are kept.
     published: Arc<Notify>,
     ended: Arc<Notify>,
@@ -73,16 +78,6 @@ struct Reader {
     is_out: bool,
 }
 
-/// One subscriber's end.
-#[derive(Debug)]
-pub struct Subscription {
-    greeting: Option<Bytes>,
-    shared: Arc<Shared>,
-    topic: usize,
-    reader: usize,
-    slow: bool,
-}
-
 impl Hub {
     /// A hub of one topic whose subscribers may lag `capacity` events behind.
     #[must_use]
@@ -110,6 +105,7 @@ impl Hub {
             slow: AtomicU64::new(0),
             held: AtomicU64::new(0),
             peak: AtomicU64::new(0),
+            upward: None,
         }))
     }
 
@@ -143,6 +139,28 @@ impl Hub {
         let mut shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
         shared.window = Some(Mutex::new(Window::new(shared.capacity)));
         Self(Arc::new(shared))
+    }
+
+    /// The same hub, not used yet, which also takes messages from its subscribers.
+    ///
+    /// # Panics
+    /// It is used already.
+    #[must_use]
+    pub fn taking(self, upward: Upward) -> Self {
+        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
+        Self(Arc::new(Shared { upward: Some(upward), ..shared }))
+    }
+
+    /// What takes messages from clients, if they may send any.
+    #[must_use]
+    pub fn upward(&self) -> Option<&Upward> {
+        self.0.upward.as_ref()
+    }
+
+    /// Whether it matters who a client is: there are several topics, or echoes for the sender alone.
+    #[must_use]
+    pub fn wants_names(&self) -> bool {
+        self.topics() > 1 || self.upward().is_some()
     }
 
     /// How many topics there are.
@@ -244,7 +262,9 @@ impl Hub {
         let next = held.front + held.ring.len() as u64;
         let reader = held.readers.insert(Reader { next, waker: None, is_out: false });
         let greeting = held.latest.clone();
-        Some(Subscription { greeting, shared: Arc::clone(&self.0), topic, reader, slow: false })
+        drop(held);
+        let mailbox = self.0.upward.as_ref().map(|upward| Box::new(upward.join(client)));
+        Some(Subscription { greeting, mailbox, shared: Arc::clone(&self.0), topic, reader, slow: false })
     }
 
     /// Ends every subscription once it has drained.
@@ -362,71 +382,6 @@ impl Topic {
             self.trim(shared);
         }
         Some((event, lost))
-    }
-}
-
-impl Subscription {
-    /// The next event; `None` when the hub is closed. Nothing is lost when the future is dropped.
-    pub async fn next(&mut self) -> Option<Bytes> {
-        std::future::poll_fn(|cx| self.poll_event(cx)).await
-    }
-
-    fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Option<Bytes>> {
-        if let Some(greeting) = self.greeting.take() {
-            return Poll::Ready(Some(greeting));
-        }
-        let mut topic = self.shared.topic(self.topic);
-        if topic.readers[self.reader].is_out {
-            return Poll::Ready(None);
-        }
-        if let Some((event, lost)) = topic.take(self.reader, &self.shared) {
-            drop(topic);
-            if lost > 0 && !std::mem::replace(&mut self.slow, true) {
-                self.shared.slow.fetch_add(1, Relaxed);
-            }
-            return Poll::Ready(Some(event));
-        }
-        if self.shared.closed.load(Relaxed) {
-            return Poll::Ready(None);
-        }
-        let waker = &mut topic.readers[self.reader].waker;
-        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            *waker = Some(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// Whether it was ended because it lagged too far behind.
-    #[must_use]
-    pub fn is_out(&self) -> bool {
-        self.shared.topic(self.topic).readers[self.reader].is_out
-    }
-
-    /// All events as a stream, for bodies that are polled.
-    pub fn into_stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
-        self
-    }
-}
-
-impl Stream for Subscription {
-    type Item = Bytes;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        self.get_mut().poll_event(cx)
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        let mut topic = self.shared.topic(self.topic);
-        let reader = topic.readers.remove(self.reader);
-        if reader.is_out {
-            topic.leaving -= 1;
-            return;
-        }
-        let read = usize::try_from(reader.next.saturating_sub(topic.front)).expect("an index of the ring");
-        topic.ring.iter_mut().skip(read).for_each(|held| held.unread -= 1);
-        topic.trim(&self.shared);
     }
 }
 

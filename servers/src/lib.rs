@@ -12,6 +12,7 @@ pub mod lanes;
 pub mod listen;
 pub mod publisher;
 pub mod tls;
+pub mod upward;
 pub mod websocket;
 pub mod window;
 pub mod wire;

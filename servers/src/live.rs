@@ -15,6 +15,7 @@ use servers::lanes::{Service, raw};
 use servers::listen::listen;
 use servers::publisher::{self, Framer, Order, Signal};
 use servers::tls::secure;
+use servers::upward::Upward;
 use servers::wire::Meter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -54,7 +55,13 @@ async fn serve(
 ) -> Result<()> {
     let hub = || Hub::of(scenario).context("`lag` does not fit this machine");
     // What SSE pushes can also be polled for: the events are framed alike.
-    let (sse, ws, raw) = (hub()?.keeping(), hub()?, hub()?);
+    let taking = |hub: Hub, lane: &str| {
+        let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
+        Ok::<_, anyhow::Error>(hub.taking(Upward::new(lane.parse().expect("a lane of ours"), scenario, lag)))
+    };
+    let [sse, ws, _] = LANES;
+    // A bare `nc` names itself to nobody, so the raw lane takes nothing here.
+    let (sse, ws, raw) = (taking(hub()?.keeping(), sse)?, taking(hub()?, ws)?, hub()?);
     let timetable = Timetable::new(scenario);
     let meter = Arc::new(Meter::default());
     let http = listen(bind, scenario, HEAD_BYTES)?;
@@ -172,6 +179,7 @@ fn announce(name: &str, scenario: &Scenario, http: SocketAddr, tcp: SocketAddr, 
   live page   http{s}://{http}/
   SSE         curl -N{k} http{s}://{http}/sse
   WebSocket   websocat{} ws{s}://{http}/ws
+  upward      curl -N{k} 'http{s}://{http}/sse?client=1' & curl -i{k} -d $'1\nhello' 'http{s}://{http}/up?client=1'
   polling     curl -i{k} 'http{s}://{http}/poll?after=7' (or longpoll)
   raw frames  {raw} {}{between}{} | xxd
 ",

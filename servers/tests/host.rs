@@ -126,7 +126,7 @@ fn it_publishes_what_it_is_told_and_counts_it() {
     host.say(&HostCommand::Step { seq: 0 });
     assert!(matches!(host.hear(), HostReply::Stepped { seq: 0 }));
     let start = Moment::now();
-    host.say(&HostCommand::Run { start, schedule: blocks(0) });
+    host.say(&HostCommand::Run { start, schedule: blocks(0), senders: None });
     let ran = host.ran();
     let bodies: Vec<Vec<u8>> = (0..5)
         .map(|seq| Payload::Sweep { sizes: vec![10, 20], each: 2, binary: false }.body(1, seq))
@@ -152,14 +152,14 @@ fn a_stop_between_blocks_ends_the_run_and_a_run_excludes_another() {
     let mut host = Host::start("sse-h1", ANY.parse().unwrap());
     host.ready();
     let hour = 3_600_000_000_000;
-    host.say(&HostCommand::Run { start: Moment::now(), schedule: blocks(hour) });
+    host.say(&HostCommand::Run { start: Moment::now(), schedule: blocks(hour), senders: None });
     host.say(&HostCommand::Step { seq: 0 });
     assert!(host.failure().contains("while a run goes on"));
     host.say(&HostCommand::Stop);
     assert_eq!(host.ran().blocks_done, 0);
     host.write("nonsense");
     assert!(host.failure().contains("cannot read the command `nonsense`"));
-    host.say(&HostCommand::Run { start: Moment::now(), schedule: blocks(hour) });
+    host.say(&HostCommand::Run { start: Moment::now(), schedule: blocks(hour), senders: None });
     host.report();
     assert!(host.ends(None), "the end of stdin ends the process in the middle of a run");
 }

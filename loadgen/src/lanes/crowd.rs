@@ -27,7 +27,9 @@ use tokio::sync::oneshot;
 
 use super::Sink;
 use super::lean::Lean;
-use crate::failure::Failure;
+use member::Member;
+
+mod member;
 
 /// Sockets served before the runtime gets its turn.
 const TURN: usize = 256;
@@ -58,9 +60,15 @@ impl Bell {
     }
 }
 
-/// When a subscriber is next due, by its number in the crowd and when it was due last, and what it is
-/// told then ([`Lean::due`]).
-pub type Timetable = Box<dyn Fn(u64, Option<Moment>) -> Option<(Moment, Option<u64>)> + Send>;
+/// An instant at which a subscriber is due, and what it is told then: what it has not to ask for
+/// ([`Lean::due`]), or which message to send ([`Lean::say`]).
+pub type Due = (Moment, Option<u64>);
+
+/// When who is due, a connection and one of its clients, and what it is told.
+type Turn = (Moment, (usize, u64), Option<u64>);
+
+/// When a subscriber is next due, by its number as a client and when it was due last.
+pub type Timetable = Box<dyn Fn(u64, Option<Due>) -> Option<Due> + Send>;
 
 /// Where lean subscribers go once they are open.
 pub struct Crowd<S> {
@@ -71,6 +79,7 @@ pub struct Crowd<S> {
 enum Told<S> {
     Join(Box<Member<S>>),
     Arm(Timetable, oneshot::Sender<()>),
+    Until(Moment),
     Rest(oneshot::Sender<()>),
     Slow(Option<Pace>, oneshot::Sender<()>),
 }
@@ -84,12 +93,6 @@ pub enum Pace {
     Every(u64),
 }
 
-struct Member<S> {
-    lean: Lean,
-    sink: S,
-    slow: bool,
-}
-
 struct Hall<S> {
     epoll: Epoll,
     members: Slab<Box<Member<S>>>,
@@ -98,8 +101,10 @@ struct Hall<S> {
     timetable: Option<Timetable>,
     /// How slow readers read at present; `None` while they read like all others.
     pace: Option<Pace>,
-    /// Who is due when, the earliest first.
-    due: BinaryHeap<Reverse<(Moment, usize, Option<u64>)>>,
+    /// From when on nobody is due.
+    until: Moment,
+    /// The earliest turn first.
+    due: BinaryHeap<Reverse<Turn>>,
     /// Who waits until no answer is awaited.
     resting: Option<oneshot::Sender<()>>,
     /// Held, for a closed bell would be silent.
@@ -134,6 +139,7 @@ impl<S: Sink + Send + 'static> Crowd<S> {
             timer,
             timetable: None,
             pace: None,
+            until: Moment::default(),
             due,
             resting: None,
             _bell: bell.clone(),
@@ -174,6 +180,11 @@ impl<S: Sink + Send + 'static> Crowd<S> {
         let _ended_with_the_runtime = is_done.await;
     }
 
+    /// Nobody is due from this moment on, until the crowd is armed again. The bell must ring.
+    pub fn until(&self, moment: Moment) {
+        let _ended_with_the_runtime = self.told.send(Told::Until(moment));
+    }
+
     /// From now on nobody is due; waits until what was asked is answered, so that nothing is under way
     /// when bytes are counted. The bell must ring.
     pub async fn rest(&self) {
@@ -193,6 +204,7 @@ async fn attend<S: Sink>(mut hall: AsyncFd<Hall<S>>, mut told: UnboundedReceiver
                     // Nobody waits any more when the fleet ends.
                     let _ = done.send(());
                 }
+                Told::Until(moment) => hall.get_mut().until = moment,
                 Told::Rest(done) => hall.get_mut().rest(done),
                 Told::Slow(pace, done) => {
                     hall.get_mut().slow(pace);
@@ -215,7 +227,13 @@ impl<S: Sink> Hall<S> {
     fn enter(&mut self, mut member: Box<Member<S>>) {
         let edges = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT | EpollFlags::EPOLLRDHUP | EpollFlags::EPOLLET;
         let entry = self.members.vacant_entry();
-        match self.epoll.add(member.lean.stream(), EpollEvent::new(edges, entry.key() as u64)) {
+        let key = 2 * entry.key() as u64;
+        let stream = self.epoll.add(member.lean.stream(), EpollEvent::new(edges, key));
+        let beside = member
+            .lean
+            .beside()
+            .map_or(Ok(()), |beside| self.epoll.add(beside, EpollEvent::new(edges, key + 1)));
+        match stream.and(beside) {
             Ok(()) => drop(entry.insert(member)),
             Err(errno) => member.over(&io::Error::from(errno).into()),
         }
@@ -223,9 +241,12 @@ impl<S: Sink> Hall<S> {
 
     /// Makes everybody due anew.
     fn arm(&mut self, timetable: Timetable) {
-        let of = |key: usize| timetable(key as u64, None).map(|(at, what)| Reverse((at, key, what)));
-        self.due = self.members.iter().filter_map(|(key, _)| of(key)).collect();
+        let all = self.members.iter();
+        let who = all.flat_map(|(key, member)| member.lean.clients().map(move |client| (key, client)));
+        let first = |who: (usize, u64)| timetable(who.1, None).map(|(at, what)| Reverse((at, who, what)));
+        self.due = who.filter_map(first).collect();
         self.timetable = Some(timetable);
+        self.until = Moment::from_nanos(u64::MAX);
         self.wind();
     }
 
@@ -240,21 +261,23 @@ impl<S: Sink> Hall<S> {
                 let (now, count) = (Moment::now(), slow.len() as u64);
                 let spread = (0..)
                     .zip(slow)
-                    .map(|(place, key)| Reverse((now.plus_nanos(nanos * place / count), key, None)));
+                    .map(|(place, key)| Reverse((now.plus_nanos(nanos * place / count), (key, 0), None)));
                 self.due.extend(spread);
                 self.wind();
             }
             None => {
                 self.due.clear();
                 for key in slow {
-                    self.serve(key, true);
+                    self.serve(key, false, true);
                 }
             }
         }
     }
 
-    fn serve(&mut self, key: usize, over: bool) {
-        if self.members[key].serve(over).is_err() {
+    /// Serves a subscriber's stream, or the connection beside it. It may have gone since the look.
+    fn serve(&mut self, key: usize, beside: bool, over: bool) {
+        let Some(member) = self.members.get_mut(key) else { return };
+        if member.serve(beside, over).is_err() {
             self.members.remove(key);
         }
     }
@@ -289,20 +312,24 @@ impl<S: Sink> Hall<S> {
         // It has rung, or was wound anew meanwhile: either way the heap says who is due.
         let _rung = self.timer.wait();
         let now = Moment::now();
-        while let Some(Reverse((at, key, what))) = self.due.peek().copied().filter(|due| due.0.0 <= now) {
+        while let Some(Reverse((at, who, what))) = self.due.peek().copied().filter(|due| due.0.0 <= now) {
             self.due.pop();
+            let (key, client) = who;
             let Some(member) = self.members.get_mut(key) else { continue };
             if let Some(Pace::Every(nanos)) = self.pace.filter(|_| member.slow) {
                 match member.sip() {
-                    Ok(()) => self.due.push(Reverse((at.plus_nanos(nanos), key, None))),
+                    Ok(()) => self.due.push(Reverse((at.plus_nanos(nanos), who, None))),
                     Err(_) => drop(self.members.remove(key)),
                 }
                 continue;
             }
-            match member.due(what) {
+            if at >= self.until {
+                continue;
+            }
+            match member.due(client, (at, what), now) {
                 Ok(true) => {
-                    let next = self.timetable.as_ref().and_then(|next| next(key as u64, Some(at)));
-                    self.due.extend(next.map(|(at, what)| Reverse((at, key, what))));
+                    let next = self.timetable.as_ref().and_then(|next| next(client, Some((at, what))));
+                    self.due.extend(next.map(|(at, what)| Reverse((at, who, what))));
                 }
                 Ok(false) => {}
                 Err(_) => drop(self.members.remove(key)),
@@ -311,59 +338,43 @@ impl<S: Sink> Hall<S> {
         self.wind();
     }
 
+    /// Whether somebody's time has come. The clock is read only where somebody is due at all.
+    fn is_due(&self) -> bool {
+        self.due.peek().is_some_and(|due| due.0.0 <= Moment::now())
+    }
+
+    /// Serves a socket, by its key in the epoll: odd for the connection beside a stream. Slow readers
+    /// read in their own time.
+    fn ready(&mut self, key: u64, over: bool) {
+        let (key, beside) = (usize::try_from(key / 2).expect("a key of the slab"), key % 2 == 1);
+        if self.pace.is_none() || !self.members.get(key).is_some_and(|member| member.slow) {
+            self.serve(key, beside, over);
+        }
+    }
+
     /// Serves subscribers until the bell rings or none is left; returns how many sockets the last
     /// look found.
     fn attend(&mut self) -> usize {
         loop {
             let patience = if self.members.is_empty() { EpollTimeout::ZERO } else { EpollTimeout::NONE };
             let count = self.epoll.wait(&mut self.ready, patience).unwrap_or(0);
-            let (mut rings, mut is_due) = (false, false);
+            let mut rings = false;
             for index in 0..count {
                 let event = self.ready[index];
                 match event.data() {
                     BELL => rings = true,
-                    TIMER => is_due = true,
-                    key => {
-                        let key = usize::try_from(key).expect("a key of the slab");
-                        if self.pace.is_none() || !self.members[key].slow {
-                            self.serve(key, event.events().intersects(OVER));
-                        }
-                    }
+                    TIMER => self.ring_due(),
+                    key => self.ready(key, event.events().intersects(OVER)),
                 }
-            }
-            if is_due {
-                self.ring_due();
+                // Not only when the timer's turn comes: many sockets may stand before it.
+                if self.is_due() {
+                    self.ring_due();
+                }
             }
             self.settle();
             if rings || self.members.is_empty() {
                 return count;
             }
         }
-    }
-}
-
-impl<S: Sink> Member<S> {
-    fn due(&mut self, what: Option<u64>) -> Result<bool, Failure> {
-        let told = self.lean.due(what);
-        self.sink.counted(Some(self.lean.counts()));
-        told.inspect_err(|failure| self.over(failure))
-    }
-
-    /// One read, however much waits.
-    fn sip(&mut self) -> Result<(), Failure> {
-        let served = self.lean.sip(&mut self.sink);
-        self.sink.counted(Some(self.lean.counts()));
-        served.inspect_err(|failure| self.over(failure))
-    }
-
-    fn serve(&mut self, over: bool) -> Result<(), Failure> {
-        let served = self.lean.serve(&mut self.sink, over);
-        self.sink.counted(Some(self.lean.counts()));
-        served.inspect_err(|failure| self.over(failure))
-    }
-
-    /// What ends a connection ends its streams.
-    fn over(&mut self, failure: &Failure) {
-        self.lean.live().into_iter().for_each(|stream| self.sink.over(stream, failure));
     }
 }

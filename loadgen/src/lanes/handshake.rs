@@ -20,6 +20,8 @@ use crate::failure::Failure;
 pub const SSE_PATH: &str = "/sse";
 /// Where a server offers its WebSocket.
 pub const WS_PATH: &str = "/ws";
+/// Where a server takes messages.
+pub const UP_PATH: &str = "/up";
 
 /// The longest response head taken, bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -124,6 +126,19 @@ impl Handshake {
             ("cache-control", "no-store".to_owned()),
         ];
         fields.into()
+    }
+
+    /// The head of a message upward over HTTP/2, as small as [`Post::head`](super::post::Post::head).
+    #[must_use]
+    pub fn message_fields(target: &Target, client: u64, length: usize) -> Vec<(&'static str, String)> {
+        let scheme = if target.lane.tls { "https" } else { "http" };
+        vec![
+            (":method", "POST".to_owned()),
+            (":scheme", scheme.to_owned()),
+            (":path", format!("{UP_PATH}?client={client}")),
+            (":authority", target.address.to_string()),
+            ("content-length", length.to_string()),
+        ]
     }
 
     /// How the server compresses, which must be as it was offered (RFC 6455 9.1: an extension that was not

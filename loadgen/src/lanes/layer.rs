@@ -155,10 +155,10 @@ impl Layer {
 
     /// Whether the answer to something it sent is awaited.
     #[must_use]
-    pub const fn is_asking(&self) -> bool {
+    pub fn is_asking(&self) -> bool {
         match self {
             Self::One(decoder) => decoder.is_asking(),
-            Self::Many(_) => false,
+            Self::Many(h2) => h2.is_asking(),
         }
     }
 

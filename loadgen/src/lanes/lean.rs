@@ -6,6 +6,7 @@
 
 use std::io::{self, Write as _};
 use std::net::TcpStream;
+use std::ops::Range;
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
@@ -15,9 +16,12 @@ use tokio::io::{AsyncWriteExt as _, Interest};
 use super::layer::{Layer, Opening};
 use super::scratch::{self, Stamp};
 use super::tls::Tls;
+use super::voice::Voice;
 use super::{Bytes, READ_BUFFER, Sink, Target};
 use crate::dial::dial;
 use crate::failure::Failure;
+
+mod messages;
 
 /// One open connection of the lean client.
 #[derive(Debug)]
@@ -30,6 +34,9 @@ pub struct Lean {
     /// What came behind the handshake in its last read.
     early: Option<Box<(Vec<u8>, Stamp)>>,
     stamped: bool,
+    clients: Range<u64>,
+    /// What it sends messages with; a client that sends none has no memory here.
+    voice: Option<Box<Voice>>,
     up: u64,
     handshake_up: u64,
 }
@@ -82,6 +89,8 @@ impl Lean {
             outgoing: Vec::new(),
             early: (!received.is_empty()).then(|| Box::new((received, stamp))),
             stamped: false,
+            clients: target.client..target.client + target.streams as u64,
+            voice: None,
             up: 0,
             handshake_up,
         })
@@ -153,12 +162,6 @@ impl Lean {
         self.flush(false).map(|()| again)
     }
 
-    /// Whether the answer to something it sent when it was due is awaited.
-    #[must_use]
-    pub const fn is_asking(&self) -> bool {
-        self.layer.is_asking()
-    }
-
     /// Turns on the kernel's receive stamps.
     ///
     /// # Errors
@@ -182,7 +185,8 @@ impl Lean {
             counts.tls = tls.overhead() - overhead;
             counts.tls_records = tls.records() - records;
         }
-        Bytes { up: self.up, handshake_up: self.handshake_up, ..counts }
+        let counts = Bytes { up: self.up, handshake_up: self.handshake_up, ..counts };
+        self.voice.as_ref().map_or(counts, |voice| counts + voice.counts())
     }
 
     /// The socket.
@@ -232,7 +236,7 @@ impl Lean {
 }
 
 /// Awaits one read of the server's answer and adds it to what was received.
-async fn read_answer(
+pub(super) async fn read_answer(
     stream: &tokio::net::TcpStream,
     mut tls: Option<&mut Tls>,
     received: &mut Vec<u8>,

@@ -16,6 +16,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::dial::facts;
 use crate::failure::Failure;
 use crowd::Crowd;
+use voice::Voice;
 
 pub mod base64;
 pub mod chunked;
@@ -27,6 +28,7 @@ pub mod handshake;
 pub mod layer;
 pub mod lean;
 pub mod poll;
+pub mod post;
 pub mod raw;
 pub mod reqwest;
 pub mod scratch;
@@ -34,6 +36,7 @@ pub mod sse;
 pub mod sse_event;
 pub mod tls;
 pub mod tungstenite;
+pub mod voice;
 pub mod ws;
 
 #[cfg(test)]
@@ -87,6 +90,8 @@ pub trait Sink {
     fn opened(&mut self, stream: usize);
     /// One complete event.
     fn event(&mut self, stream: usize, event: &Event<'_>, arrival: Arrival);
+    /// A message of a stream's client was to be sent so late, ns; whether the client took it.
+    fn spoke(&mut self, _stream: usize, _late_ns: u64, _taken: bool) {}
     /// After the events of a read: bytes of the connection by layer so far; `None` if the stack hides
     /// them.
     fn counted(&mut self, counts: Option<Bytes>);
@@ -142,6 +147,14 @@ impl Subscriber {
             },
         };
         sink.over(0, &failure);
+    }
+
+    /// Gives it a voice to send messages with; the ecosystem's clients have none here.
+    pub fn speak(&mut self, voice: Voice) {
+        match self {
+            Self::Lean(lean) => lean.speak(voice),
+            Self::Reqwest(_) | Self::Tungstenite(_) => {}
+        }
     }
 
     /// Turns on the kernel's receive stamps; false if the stack hides its socket.

@@ -160,6 +160,12 @@ impl Tls {
         }
     }
 
+    /// Whether the handshake is complete on this side.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.connection.is_handshaking()
+    }
+
     /// Seals what is to be sent, or keeps it until the handshake is complete.
     ///
     /// # Errors

@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use results::run::{BlockResult, Bytes, Environment, KernelCounts, Ledger, SCHEMA, Slow, Stages};
+use results::run::{
+    BlockResult, Bytes, Environment, KernelCounts, Ledger, SCHEMA, Slow, Stages, Upward, UpwardLedger,
+};
 use scenarios::Scenario;
 
 const MS: u64 = 1_000_000;
@@ -40,6 +42,7 @@ fn calm(lane: &str) -> Trial {
         slow: None,
         heartbeats: None,
         stages: Stages { pickup: samples(1_000, MS / 10), ..Stages::default() },
+        upward: Upward::default(),
         blocks: vec![block],
         bytes: Bytes { payload: 7, event_framing: 2, transport_framing: 1, ..Bytes::default() },
         kernel: Some(KernelCounts { down_bytes: 10, server_sent_bytes: 10, ..KernelCounts::default() }),
@@ -200,4 +203,44 @@ fn what_a_client_hides_is_told_and_not_compared() {
     let trial = Trial { bytes: Bytes::default(), ..calm("sse-h1@reqwest") };
     let told = told(vec![trial]);
     assert!(matches!(&told[..], [(Severity::Note, text)] if text.contains("hides")), "{told:?}");
+}
+
+/// A thousand messages that came back; `edit` does something to their account.
+fn messages(edit: fn(&mut Trial)) -> Vec<(Severity, String)> {
+    let mut trial = calm("ws-h1");
+    let all = 1_000;
+    let ledger = UpwardLedger {
+        expected: all,
+        sent: all,
+        received: all,
+        echoed: all,
+        returned: all,
+        ..UpwardLedger::default()
+    };
+    let (round_trip, lag) = (samples(all, 5 * MS), samples(all, MS / 10));
+    trial.upward = Upward { ledger, round_trip, lag, ..Upward::default() };
+    edit(&mut trial);
+    told(vec![trial])
+}
+
+#[test]
+fn an_unexplained_message_is_invalid_and_an_explained_one_a_doubt() {
+    type Case = (fn(&mut Trial), Severity, &'static str);
+    assert_eq!(messages(|_| {}), []);
+    let cases: [Case; 6] = [
+        (|t| t.upward.ledger.returned -= 1, Severity::Invalid, "does not close"),
+        (|t| t.upward.ledger.received += 1, Severity::Invalid, "does not close"),
+        (|t| t.upward.ledger.unexpected = 1, Severity::Invalid, "does not close"),
+        (|t| t.upward.ledger.duplicated = 1, Severity::Doubt, "came twice"),
+        (|t| t.upward.lag = samples(1_000, MS), Severity::Doubt, "the generator sent late"),
+        (|t| t.bytes.up = 1, Severity::Invalid, "bytes upward do not add up"),
+    ];
+    for (edit, severity, says) in cases {
+        let told = messages(edit);
+        assert!(matches!(&told[..], [one] if one.0 == severity && one.1.contains(says)), "{told:?}");
+    }
+    let lost = messages(|t| {
+        (t.upward.ledger.returned, t.upward.ledger.lost, t.upward.ledger.echoed) = (999, 1, 1_000);
+    });
+    assert!(matches!(&lost[..], [one] if one.0 == Severity::Doubt && one.1.contains("lost")), "{lost:?}");
 }

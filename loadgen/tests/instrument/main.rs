@@ -26,8 +26,9 @@ fn main() -> ExitCode {
 }
 
 fn tests() -> ExitCode {
-    let all: [(&str, fn()); 5] = [
+    let all: [(&str, fn()); 6] = [
         ("a_stalled_server_shows_in_the_tail", stall::a_stalled_server_shows_in_the_tail),
+        ("a_stalled_server_shows_in_the_round_trip", stall::a_stalled_server_shows_in_the_round_trip),
         ("every_planted_fault_is_counted_once", planted::every_planted_fault_is_counted_once),
         ("an_overloaded_generator_is_invalid", overload::an_overloaded_generator_is_invalid),
         ("what_an_overloaded_server_drops_is_counted", overload::what_an_overloaded_server_drops_is_counted),

@@ -102,7 +102,7 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
 
     let block = Block { lane: 0, round: 0, start_ns: 0, span_ns: 1_000_000, first_seq: 1, events: EVENTS };
     let schedule = Schedule::new(Arrivals::Constant, 1, vec![block]);
-    fleet.tell(&FleetCommand::Arm { start: Moment::now(), schedule }).unwrap();
+    fleet.tell(&FleetCommand::Arm { start: Moment::now(), schedule, senders: None }).unwrap();
     let _armed: FleetReply = fleet.hear(PATIENCE).unwrap();
     for seq in &seqs {
         stream.write_all(&framed(lane, &scenario, *seq, corrupt && *seq == VICTIM)).unwrap();

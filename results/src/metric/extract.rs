@@ -4,6 +4,7 @@
 
 use scenarios::{Coding, Lane};
 
+use super::messages;
 use crate::latency::LatencyHistogram;
 use crate::run::{BlockResult, Bytes, Heartbeats, KernelCounts, MemoryPoint, Opening, Run, Trial};
 use crate::stats::slope;
@@ -25,6 +26,9 @@ histograms! {
     first_event: first_event;
     pickup: stages.pickup;
     service: stages.service;
+    round_trip: upward.round_trip;
+    one_way: upward.one_way;
+    send_lag: upward.lag;
 }
 
 /// `sum / count`, nothing when there is nothing to divide by.
@@ -39,10 +43,11 @@ macro_rules! counted {
 }
 counted! { expected delivered lost duplicated reordered corrupted }
 
-/// Events as they came in, whatever became of them: what bytes are divided by.
+/// Events as they came in, echoes among them, whatever became of them: what bytes are divided by.
 pub const fn arrived(trial: &Trial) -> u64 {
-    let ledger = &trial.ledger;
-    ledger.delivered + ledger.duplicated + ledger.corrupted + ledger.unexpected
+    let (ledger, echoes) = (&trial.ledger, &trial.upward.ledger);
+    let events = ledger.delivered + ledger.duplicated + ledger.corrupted + ledger.unexpected;
+    events + echoes.returned + echoes.corrupted
 }
 
 macro_rules! slow {
@@ -75,7 +80,7 @@ fn total(trial: &Trial, field: fn(&BlockResult) -> u64) -> u64 {
 /// Over the blocks that had drained when their cost was read: of the others part is missing.
 fn per_delivery(trial: &Trial, field: fn(&BlockResult) -> u64) -> Option<f64> {
     let drained = || trial.blocks.iter().filter(|block| !block.undrained);
-    per(drained().map(field).sum(), drained().map(|block| block.deliveries).sum())
+    per(drained().map(field).sum(), drained().map(messages::delivered).sum())
 }
 
 pub fn rate(_: &Run, trial: &Trial) -> Option<f64> {
@@ -89,7 +94,7 @@ macro_rules! per_delivery {
                 per_delivery(trial, |block| block.$field).map(|value| value / $scale)
             }
             pub fn $block(block: &BlockResult) -> Option<f64> {
-                let value = per(block.$field, block.deliveries).filter(|_| !block.undrained);
+                let value = per(block.$field, messages::delivered(block)).filter(|_| !block.undrained);
                 value.map(|value| value / $scale)
             }
         )*
@@ -166,11 +171,11 @@ pub fn coded(_: &Run, trial: &Trial) -> Option<f64> {
 }
 
 pub fn tls(_: &Run, trial: &Trial) -> Option<f64> {
-    per(split(trial).filter(|_| trial.lane.tls)?.tls, arrived(trial))
+    per(split(trial).filter(|_| trial.lane.tls && !trial.talks())?.tls, arrived(trial))
 }
 
 pub fn tls_records(_: &Run, trial: &Trial) -> Option<f64> {
-    per(split(trial).filter(|_| trial.lane.tls)?.tls_records, arrived(trial))
+    per(split(trial).filter(|_| trial.lane.tls && !trial.talks())?.tls_records, arrived(trial))
 }
 
 pub fn transport_framing(_: &Run, trial: &Trial) -> Option<f64> {
@@ -209,7 +214,8 @@ pub const fn up_on_the_wire(kernel: &KernelCounts) -> u64 {
 }
 
 fn kernel(trial: &Trial, field: fn(&KernelCounts) -> u64) -> Option<f64> {
-    per(field(trial.kernel.as_ref()?), arrived(trial))
+    // Segments of events cannot be told from those of messages and answers.
+    per(field(trial.kernel.as_ref()?), arrived(trial)).filter(|_| !trial.talks())
 }
 
 pub fn wire_down(_: &Run, trial: &Trial) -> Option<f64> {

@@ -1,7 +1,8 @@
 //! The rows: every metric, in the order it is shown.
 
 use super::extract as x;
-use super::{Metric, Rank, Source, count, joining, metric, micros, millis, trial};
+use super::messages as m;
+use super::{Metric, Rank, Source, count, joining, message, metric, micros, millis, trial};
 
 const LATENCY: &str = "Arrival minus the intended send time: a late publisher counts against the lane.";
 const SERVICE: &str = "From the actual publish, on sampled connections: hides a late publisher.";
@@ -22,6 +23,14 @@ const QUEUE: &str = "In the kernel when publishing ended, over slow readers.";
 const BEAT: &str = "A heartbeat on an idle connection, with its answer and all headers: an SSE comment, a WebSocket ping and pong.";
 const BEAT_CPU: &str =
     "User and system time of the processes over heartbeats, while they were all that happened.";
+const ROUND_TRIP: &str =
+    "From the instant at which a message was meant to be sent to the arrival of its echo.";
+const ONE_WAY: &str =
+    "From the instant at which a message was meant to be sent to its arrival at the server.";
+const MESSAGE_CPU: &str = "All CPU over messages that came back, echo and answer included; only where messages \
+                           outnumber pushed events ten to one.";
+const MESSAGE_WIRE: &str = "All bytes in both directions with TCP/IP headers, echoes, answers and acknowledgements included, \
+                            over messages; only where messages outnumber pushed events ten to one.";
 const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
 
 /// Every metric, in the order it is shown.
@@ -170,6 +179,44 @@ pub static ALL: &[Metric] = &[
         "Until the stream is open, as the protocols demand: TCP 1, TLS 1.3 1, request or upgrade 1. Stated, not timed.",
     )
     .exact(),
+    message("round trip p50", "ms", x::round_trip, 0.5, ROUND_TRIP),
+    message("round trip p99", "ms", x::round_trip, 0.99, ROUND_TRIP),
+    trial("round trip mean", "ms", m::round_trip_mean, "Mean of the same, paired block by block.")
+        .blocks(m::block_round_trip),
+    message("upward one way p50", "ms", x::one_way, 0.5, ONE_WAY),
+    message("upward one way p99", "ms", x::one_way, 0.99, ONE_WAY),
+    message("send lag p99", "ms", x::send_lag, 0.99, "How late the generator offered a message to its connection.")
+        .rank(Rank::Detail),
+    count("messages", "messages", m::expected, "Messages upward that were meant to be sent.").higher(),
+    count("messages unsent", "messages", m::unsent, "Of these never sent: the peer did not read or answer."),
+    count("messages lost", "messages", m::lost, "Sent, and no echo came."),
+    count(
+        "messages reordered",
+        "messages",
+        m::reordered,
+        "Reached the server, or came back, after a later one of the same sender.",
+    ),
+    trial("upward payload", "B/message", m::payload, "Bodies of messages, as the client wrote them.").exact(),
+    trial("upward framing", "B/message", m::framing, "The message's number.").exact(),
+    trial("upward compressed", "B/message", m::coded, "Body and number, which compression makes one.").exact(),
+    trial(
+        "upward transport",
+        "B/message",
+        m::transport,
+        "WebSocket frame header and mask, head of the request and HTTP/2 frame headers, or the raw lane's length prefix.",
+    )
+    .exact(),
+    trial("upward other", "B/message", m::other, "What TLS adds to them, and frames that steer a connection.")
+        .exact(),
+    trial("answer bytes", "B/message", m::answers, "Answers to requests; TLS included where they have a connection of \
+           their own. No other lane has any.")
+        .exact(),
+    trial("message bytes", "B/message", m::both_ways, "All that is sent upward, and the answers to it; without \
+           echoes and TCP/IP headers.")
+        .exact(),
+    trial("message on the wire", "B/message", m::on_the_wire, MESSAGE_WIRE),
+    trial("message server CPU", "us/message", m::server_cpu, MESSAGE_CPU).blocks(m::block_server_cpu),
+    trial("message client CPU", "us/message", m::client_cpu, MESSAGE_CPU).blocks(m::block_client_cpu),
     trial("server writes", "/delivery", x::server_writes, "System calls that wrote, over deliveries.")
         .rank(Rank::Detail),
 ];

@@ -38,8 +38,8 @@ macro_rules! counters {
 
 counters! {
     /// Bytes by layer, as the client's decoder counted them. Every byte received is in exactly one of
-    /// `payload`, `event_framing`, `coded`, `transport_framing`, `control`, `poll_heads`, `tls` and
-    /// `handshake_down`.
+    /// `payload`, `event_framing`, `coded`, `transport_framing`, `control`, `poll_heads`, `answers`,
+    /// `tls` and `handshake_down`. An echo is an event like others.
     Bytes {
         /// Bodies, as they stood on the wire.
         payload,
@@ -68,6 +68,20 @@ counters! {
         tls_records,
         /// Sent upward while connected.
         up,
+        /// Messages sent upward.
+        messages,
+        /// Of `up`: their bodies.
+        up_payload,
+        /// Of `up`: what tells a message from others of its sender.
+        up_framing,
+        /// Of `up`: compressed messages, whose bodies and numbers cannot be told apart in them.
+        up_coded,
+        /// Of `up`: WebSocket frame headers and masks, heads of requests and HTTP/2's frame headers, the raw
+        /// lane's length prefix.
+        up_transport,
+        /// Received: answers to requests that carried messages, on a connection beside the stream with
+        /// what TLS adds to them.
+        answers,
         /// Connections whose handshake is counted below; one of HTTP/2 may serve many subscribers.
         connections,
         /// Received before the stream was open: response head or hello.
@@ -82,7 +96,7 @@ impl Bytes {
     #[must_use]
     pub const fn down(&self) -> u64 {
         let events = self.payload + self.event_framing + self.coded;
-        events + self.transport_framing + self.control + self.poll_heads + self.tls
+        events + self.transport_framing + self.control + self.poll_heads + self.tls + self.answers
     }
 
     /// All that was received.

@@ -41,6 +41,9 @@ pub struct Trial {
     pub heartbeats: Option<Heartbeats>,
     /// Where the time goes, on the sampled connections.
     pub stages: Stages,
+    /// Messages from client to server and their echoes; empty where the scenario has none.
+    #[serde(default)]
+    pub upward: Upward,
     /// The measured blocks in time order.
     pub blocks: Vec<BlockResult>,
     /// Bytes as the client's decoder counted them.
@@ -166,6 +169,72 @@ impl Ledger {
     }
 }
 
+/// Messages upward in one trial.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Upward {
+    /// Messages, counted by what became of them.
+    pub ledger: UpwardLedger,
+    /// Arrival of the echo minus intended instant of the message, ns.
+    pub round_trip: LatencyHistogram,
+    /// Arrival at the server minus intended instant, ns.
+    pub one_way: LatencyHistogram,
+    /// How late the generator offered a message to its connection, ns.
+    pub lag: LatencyHistogram,
+}
+
+impl Trial {
+    /// Whether its clients were to send messages.
+    #[must_use]
+    pub const fn talks(&self) -> bool {
+        self.upward.ledger.expected > 0
+    }
+}
+
+/// Messages upward by what became of them: expected = sent + unsent, and of those sent each came back or
+/// is lost, on its way up, at the server, or on its way down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UpwardLedger {
+    /// Meant to be sent.
+    pub expected: u64,
+    /// Handed to their connection.
+    pub sent: u64,
+    /// Never: the peer did not read or answer, or the connection had gone.
+    pub unsent: u64,
+    /// Received by the server, counted once each.
+    pub received: u64,
+    /// Handed by the server to the stream of their sender.
+    pub echoed: u64,
+    /// Received, and not echoed: that stream was too slow or had gone.
+    pub dropped_by_server: u64,
+    /// Echoes that arrived with the right body, counted once each.
+    pub returned: u64,
+    /// Sent, and no echo came.
+    pub lost: u64,
+    /// Messages or echoes that came again.
+    pub duplicated: u64,
+    /// Messages or echoes that came after a later one of the same sender.
+    pub reordered: u64,
+    /// Echoes with a wrong body.
+    pub corrupted: u64,
+    /// Messages or echoes that nobody was meant to send.
+    pub unexpected: u64,
+}
+
+impl UpwardLedger {
+    /// Whether every message is explained: by the client's count of what it sent, the server's of what it
+    /// received and echoed, and the client's of what came back.
+    #[must_use]
+    pub fn closes(&self) -> bool {
+        let back = self.returned + self.corrupted;
+        self.expected == self.sent + self.unsent
+            && self.received <= self.sent
+            && self.received == self.echoed + self.dropped_by_server
+            && back <= self.echoed
+            && self.lost == (self.sent - self.received) + self.dropped_by_server + (self.echoed - back)
+            && self.unexpected == 0
+    }
+}
+
 /// Where the time of a delivery goes, ns, on the sampled connections (METHOD M6).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stages {
@@ -214,6 +283,15 @@ pub struct BlockResult {
     /// The same of the generator's.
     #[serde(default)]
     pub client_kernel_ns: u64,
+    /// Echoes of messages upward that arrived.
+    #[serde(default)]
+    pub echoes: u64,
+    /// Sum of their round trips, ns.
+    #[serde(default)]
+    pub round_trip_sum_ns: u64,
+    /// Sum of the ways up of the messages that came, ns.
+    #[serde(default)]
+    pub one_way_sum_ns: u64,
     /// Context switches of the server's processes, voluntary and not.
     pub server_switches: u64,
     /// Context switches of the generator's processes.

@@ -10,6 +10,7 @@ use crate::http2::{FIRST_WINDOW, MAX_WINDOW};
 use crate::lane::{Carrier, ClientStack, Lane, Transport};
 use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
 use crate::quantity::{Count, Span};
+use crate::upstream::{ECHO, MESSAGE_BYTES};
 
 impl Scenario {
     /// Refuses what cannot be run or would take absurdly long.
@@ -80,7 +81,60 @@ impl Scenario {
         }
         self.check_lanes()?;
         self.check_events()?;
-        self.check_binary()
+        self.check_binary()?;
+        in_range("upstream", self.upstream, 0.0, 10_000.0)?;
+        self.check_messages()?;
+        self.check_upstream()
+    }
+
+    /// Messages upward need lanes that carry them, and echoes that can be told from events.
+    fn check_upstream(&self) -> Result<(), String> {
+        if self.upstream == 0.0 {
+            return Ok(());
+        }
+        if let Some(lane) = self.lanes.iter().find(|lane| !lane.talks()) {
+            let able: Vec<String> =
+                Lane::all().into_iter().filter(|lane| lane.talks()).map(|lane| lane.to_string()).collect();
+            return Err(format!(
+                "lane `{lane}` carries no messages from client to server, and `upstream` is {}; lanes that do: {}",
+                self.upstream,
+                able.join(", ")
+            ));
+        }
+        if self.identity != Identity::IdEvent || self.event == ECHO {
+            return Err(format!(
+                "with `upstream` an echo is told from an event by its name, `{ECHO}`: write `identity = \"id+event\"` and name the event otherwise"
+            ));
+        }
+        if self.payload.is_binary() {
+            return Err(format!(
+                "`payload` is `{}`; with `upstream` write one that is text, as echoes are",
+                self.payload
+            ));
+        }
+        match (self.slow > 0.0, !self.rates.is_empty() || !self.sizes.is_empty()) {
+            (true, _) => {
+                Err("`upstream` goes with `slow = 0`: a slow reader does not take its echoes".into())
+            }
+            (_, true) => Err("`upstream` has no steps; leave out `rates` and `sizes`".into()),
+            (false, false) => Ok(()),
+        }
+    }
+
+    /// What messages upward may hold.
+    fn check_messages(&self) -> Result<(), String> {
+        let payload = &self.upstream_payload;
+        if payload.is_binary() || matches!(payload, Payload::Sweep { .. }) {
+            return Err(format!(
+                "`upstream_payload` is `{payload}`; an echo over SSE is text, so messages upward are too"
+            ));
+        }
+        match payload.written_bytes().is_some_and(|bytes| bytes > MESSAGE_BYTES) {
+            true => {
+                Err("`upstream_payload` is above 32 KiB, which is what one message upward may hold".into())
+            }
+            false => Ok(()),
+        }
     }
 
     fn check_lanes(&self) -> Result<(), String> {

@@ -24,7 +24,7 @@ async fn subscribe(
     upgrade: WebSocketUpgrade,
     request: Request,
 ) -> Response {
-    if !http::origin_allowed(request.headers(), &[]) {
+    if !http::origin_allowed(request.headers(), request.uri(), &[]) {
         return StatusCode::FORBIDDEN.into_response();
     }
     match hub.subscribe_as(super::client(request.uri())) {

@@ -9,6 +9,7 @@ pub mod gzip;
 pub mod poll;
 pub mod raw;
 pub mod sse;
+pub mod up;
 pub mod ws;
 
 use std::borrow::Cow;
@@ -25,6 +26,7 @@ use crate::http::{self, Limits, Site};
 use crate::http2;
 use crate::hub::Hub;
 use crate::lanes::poll::Polled;
+use crate::upward::Upward;
 use crate::wire::Meter;
 
 /// What answers the connections of a listener.
@@ -38,15 +40,16 @@ pub enum Service {
     Raw(Hub),
 }
 
-/// How long a client that polls may be silent: while other lanes publish, it has nothing to ask for, and a
-/// connection that was closed for it would take the kernel's counts with it.
-const POLLERS_PATIENCE: Duration = Duration::from_secs(24 * 3600);
+/// How long a client that polls or posts may be silent: while other lanes publish, it has nothing to ask for,
+/// and a connection that was closed for it would take the kernel's counts with it.
+const ASKERS_PATIENCE: Duration = Duration::from_secs(24 * 3600);
 
 impl Service {
     /// Serves one lane: `GET /sse`, `GET /ws`, `GET /poll` and `GET /longpoll`, or bare TCP.
     #[must_use]
     pub fn of(lane: Lane, hub: Hub, scenario: &Scenario, limits: Limits) -> Self {
         let http2 = (lane.carrier == Carrier::H2).then(|| Http2::of(lane, scenario));
+        let limits = if hub.upward().is_some() { Limits { head: ASKERS_PATIENCE } } else { limits };
         match (lane.transport, lane.server) {
             (Transport::Raw, _) => Self::Raw(hub),
             (Transport::Sse, ServerStack::Tuned) => Self::Site(Arc::new(Site {
@@ -67,7 +70,7 @@ impl Service {
             }
             (Transport::LongPoll | Transport::Poll, _) => {
                 let poll = Some(Polled { hub, hold: scenario.hold.0 });
-                let limits = Limits { head: POLLERS_PATIENCE };
+                let limits = Limits { head: ASKERS_PATIENCE };
                 Self::Site(Arc::new(Site { poll, limits, ..Site::default() }))
             }
         }
@@ -93,12 +96,19 @@ impl Service {
     }
 }
 
-/// The hub of a lane, which keeps events only where they are polled for.
+/// The hub of a lane, which keeps events only where they are polled for, and takes messages only where
+/// the scenario has some.
 ///
 /// # Errors
 /// The scenario's `lag` does not fit this machine.
 pub fn hub(lane: Lane, scenario: &Scenario) -> Result<Hub, TryFromIntError> {
-    let hub = Hub::of(scenario)?;
+    let hub = match scenario.upstream > 0.0 {
+        true => {
+            let upward = Upward::new(lane, scenario, usize::try_from(scenario.lag.0)?);
+            Hub::of(scenario)?.taking(upward)
+        }
+        false => Hub::of(scenario)?,
+    };
     Ok(if lane.transport.polls() { hub.keeping() } else { hub })
 }
 

@@ -1,8 +1,9 @@
 //! The yardstick: length-prefixed frames over bare TCP, the least a server can do.
 //!
 //! A frame is `u32` big-endian length and message. A client names itself with a frame that
-//! holds its number, a `u32`; the server says with an empty frame that it is subscribed. Where all get the same, the server waits
-//! for no name, and expects nothing from the client.
+//! holds its number, a `u32`; the server says with an empty frame that it is subscribed. Where all get the same and
+//! nobody sends, the server waits for no name, and expects nothing from the client; where clients may
+//! send, each further frame is a message.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -14,7 +15,8 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::hub::Hub;
+use crate::hub::{Hub, Subscription};
+use crate::upward::MESSAGE_BYTES;
 use crate::wire::Meter;
 
 /// What a read takes at most; the buffer lives on the stack of the read.
@@ -40,19 +42,23 @@ pub fn frame(message: &[u8]) -> Bytes {
 
 /// Serves a connection until either side ends.
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, meter: Arc<Meter>, hub: Hub) {
-    let client = if hub.topics() == 1 { Ok(0) } else { name(&mut stream).await };
+    let client = if hub.wants_names() { name(&mut stream).await } else { Ok(0) };
     let Ok(client) = client else { return meter.refuse("raw client without a name") };
     let Some(mut subscription) = hub.subscribe_as(client) else { return };
     if write(&mut stream, &HELLO).await.is_err() {
         return;
     }
-    let mut talked = 0;
+    let mut ear = Ear { talks: hub.upward().is_some(), ..Ear::default() };
     loop {
         tokio::select! {
             biased;
-            read = read(&mut stream) => match read {
+            read = read(&mut stream, &mut ear.unread) => match read {
                 Ok(0) | Err(_) => return,
-                Ok(bytes) => talked += bytes,
+                Ok(_) => {
+                    if let Err(reason) = ear.listen(&subscription) {
+                        return meter.refuse(reason);
+                    }
+                }
             },
             event = subscription.next() => {
                 let Some(event) = event else { break };
@@ -60,9 +66,6 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, meter: Arc<
                     return;
                 }
             }
-        }
-        if talked > TALK_BYTES {
-            return meter.refuse("raw client that talks");
         }
     }
     // An error says that the client left first.
@@ -82,12 +85,47 @@ async fn write<S: AsyncWrite + Unpin>(stream: &mut S, frame: &[u8]) -> io::Resul
     stream.flush().await
 }
 
-/// Reads and forgets; the number of bytes, 0 at the end of the stream.
-async fn read<S: AsyncRead + Unpin>(stream: &mut S) -> io::Result<usize> {
+/// What a client sends.
+#[derive(Default)]
+struct Ear {
+    talks: bool,
+    talked: usize,
+    /// What came and is no whole frame yet. A client that says nothing has no memory here.
+    unread: Vec<u8>,
+}
+
+impl Ear {
+    /// Takes the whole frames that came.
+    fn listen(&mut self, subscription: &Subscription) -> Result<(), &'static str> {
+        if !self.talks {
+            self.talked += std::mem::take(&mut self.unread).len();
+            return if self.talked > TALK_BYTES { Err("raw client that talks") } else { Ok(()) };
+        }
+        let mut at = 0;
+        while let Some((prefix, rest)) = self.unread[at..].split_first_chunk::<4>() {
+            let length = usize::try_from(u32::from_be_bytes(*prefix)).unwrap_or(usize::MAX);
+            if length > MESSAGE_BYTES {
+                return Err("raw message too large");
+            }
+            let Some(message) = rest.get(..length) else { break };
+            at += 4 + length;
+            subscription.hear(message).map_err(|_| "malformed raw message")?;
+        }
+        self.unread.drain(..at);
+        if self.unread.is_empty() {
+            self.unread = Vec::new();
+        }
+        Ok(())
+    }
+}
+
+/// Reads once, behind what is there; the number of bytes, 0 at the end of the stream.
+async fn read<S: AsyncRead + Unpin>(stream: &mut S, into: &mut Vec<u8>) -> io::Result<usize> {
     std::future::poll_fn(|cx| {
         let mut space = [const { MaybeUninit::uninit() }; READ_BUFFER_BYTES];
         let mut buffer = ReadBuf::uninit(&mut space);
         ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+        into.extend_from_slice(buffer.filled());
         std::task::Poll::Ready(Ok(buffer.filled().len()))
     })
     .await

@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::hub::{Hub, Subscription};
 use crate::websocket::deflate::{self, Agreed, Context, Deflater, WINDOW_BITS};
-use crate::websocket::frame::{GOING_AWAY, Header, Opcode, Role, TRY_AGAIN_LATER, write};
+use crate::websocket::frame::{GOING_AWAY, Header, INVALID_DATA, Opcode, Role, TRY_AGAIN_LATER, write};
 use crate::websocket::peer::{Message, Peer};
 
 /// What a connection reads into, bytes.
@@ -75,7 +75,7 @@ pub fn accept_key(version: Version, headers: &HeaderMap) -> Result<HeaderValue, 
 /// What an open WebSocket is for.
 #[derive(Debug)]
 pub enum Purpose {
-    /// It gets the events of a hub; what its client says is read and dropped.
+    /// It gets the events of a hub, which may take what its client says.
     Events(Subscription),
     /// It gets back what it says: for conformance tests, on the very path that serves events.
     Echo,
@@ -172,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut buffer = [0; READ_BUFFER_BYTES];
         loop {
             self.answer().await?;
-            if self.peer.is_over() {
+            if self.peer.is_over() || self.peer.says_goodbye() {
                 return Ok(());
             }
             tokio::select! {
@@ -217,12 +217,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn answer(&mut self) -> std::io::Result<()> {
         if !self.read.is_empty() {
             let Self { purpose, deflater, .. } = self;
+            let mut is_none = false;
             let mut reply = |message: Message<'_>, outbox: &mut Vec<u8>| match purpose {
                 Purpose::Echo => push(outbox, deflater.as_deref_mut(), message.opcode, message.data),
-                Purpose::Events(_) | Purpose::Farewell => {}
+                Purpose::Events(subscription) => is_none |= subscription.hear(message.data).is_err(),
+                Purpose::Farewell => {}
             };
             // A rule that was broken is told in the outbox, and nothing behind it is read.
             let walked = self.peer.walk(&self.read, &mut reply).unwrap_or(self.read.len());
+            if is_none {
+                self.peer.close(&INVALID_DATA.to_be_bytes());
+            }
             self.read.drain(..walked);
             if self.read.is_empty() {
                 self.read = Vec::new();

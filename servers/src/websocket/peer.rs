@@ -103,6 +103,12 @@ impl Peer {
         self.over
     }
 
+    /// Whether a close frame was sent, or waits to be.
+    #[must_use]
+    pub const fn says_goodbye(&self) -> bool {
+        self.said
+    }
+
     /// Bytes of control frames taken, and of what followed a close.
     #[must_use]
     pub const fn control(&self) -> u64 {

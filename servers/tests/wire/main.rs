@@ -7,3 +7,4 @@ mod leaving;
 mod limits;
 mod polls;
 mod server;
+mod up;

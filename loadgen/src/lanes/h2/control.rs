@@ -77,8 +77,11 @@ impl H2 {
             Kind::Settings => self.settle(payload)?,
             Kind::Ping if head.has(frame::ACK) => {}
             Kind::Ping => frame::write(&mut self.outbox, Kind::Ping, frame::ACK, 0, payload),
-            Kind::WindowUpdate => self.widen(head.stream, frame::number(payload) & MAX_WINDOW)?,
-            Kind::RstStream => self.reset(head.stream, frame::number(payload), hear)?,
+            Kind::WindowUpdate => {
+                self.widen(head.stream, frame::number(payload) & MAX_WINDOW)?;
+                self.send_waiting();
+            }
+            Kind::RstStream => return self.reset(head.stream, frame::number(payload), hear),
             Kind::GoAway => return self.go_away(payload, hear),
             Kind::PushPromise => {
                 return Err((frame::PROTOCOL_ERROR, "a push, which was switched off").into());
@@ -136,6 +139,8 @@ impl H2 {
         }
         let window = match id {
             0 => &mut self.peer.window,
+            // A message fits the window that its stream began with.
+            id if self.is_post(id) => return Ok(()),
             id => {
                 let number = self.asked(id)?;
                 &mut self.streams[number].sending
@@ -147,7 +152,10 @@ impl H2 {
         }
     }
 
-    fn reset(&mut self, id: u32, code: u32, hear: &mut impl FnMut(Told<'_>)) -> Result<(), Broken> {
+    fn reset(&mut self, id: u32, code: u32, hear: &mut impl FnMut(Told<'_>)) -> Result<(), Fault> {
+        if self.is_post(id) {
+            return Err(Fault::Failed(Failure::StreamReset(frame::error_name(code))));
+        }
         let number = self.asked(id)?;
         self.over(number, State::Ended, &Failure::StreamReset(frame::error_name(code)), hear);
         Ok(())

@@ -11,6 +11,7 @@ use super::{Bytes, Target};
 use crate::failure::Failure;
 use frame::{Broken, HEADER, Head};
 use heads::Heads;
+use posts::Posts;
 use stream::Stream;
 use window::{Receiving, Sending};
 
@@ -19,6 +20,7 @@ pub mod frame;
 pub mod heads;
 pub mod hpack;
 pub mod huffman;
+mod posts;
 mod stream;
 mod walk;
 pub mod window;
@@ -68,7 +70,16 @@ struct Under {
     left: usize,
     /// Bytes of data and of padding that are left of a DATA frame.
     data: usize,
-    is_handshake: bool,
+    part: Part,
+}
+
+/// What a frame belongs to that is no DATA.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Handshake,
+    Control,
+    /// The answer to a message.
+    Answer,
 }
 
 /// A head whose last part is awaited.
@@ -95,6 +106,7 @@ pub struct H2 {
     handshake: Handshake,
     window: Receiving,
     settings: Http2,
+    posts: Posts,
     peer: Peer,
     outbox: Vec<u8>,
     received: u64,
@@ -132,6 +144,7 @@ impl H2 {
             handshake: Handshake::new(target.lane),
             window: Receiving::new(settings.connection_window_bytes.max(first)),
             settings,
+            posts: Posts::default(),
             peer,
             outbox: Vec::new(),
             received: 0,
@@ -191,7 +204,7 @@ impl H2 {
     #[must_use]
     pub fn counts(&self) -> Bytes {
         let known = self.counts;
-        let told = known.payload + known.event_framing + known.control + known.handshake_down;
+        let told = known.payload + known.event_framing + known.control + known.answers + known.handshake_down;
         Bytes { transport_framing: self.received - told, ..known }
     }
 

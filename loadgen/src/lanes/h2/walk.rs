@@ -6,7 +6,7 @@ use httparse::{Header, Response};
 use super::frame::{self, Broken, HEADER, Head, Kind};
 use super::hpack;
 use super::stream::{self, State};
-use super::{At, Block, Fault, H2, MAX_BLOCK, MAX_OUTBOX, Told, Under};
+use super::{At, Block, Fault, H2, MAX_BLOCK, MAX_OUTBOX, Part, Told, Under};
 use crate::failure::Failure;
 
 impl H2 {
@@ -84,14 +84,19 @@ impl H2 {
             _ => self.is_opening(),
         };
         let length = head.length as usize;
-        let mut under = Under { head, left: length, data: length, is_handshake };
+        let part = match (is_handshake, self.is_post(head.stream)) {
+            (true, _) => Part::Handshake,
+            (false, true) => Part::Answer,
+            (false, false) => Part::Control,
+        };
+        let mut under = Under { head, left: length, data: length, part };
         if head.kind == Some(Kind::Data) {
             self.begin_data(head)?;
             // The length of the padding is not known yet: it is the first byte.
             under.data = if head.has(frame::PADDED) { usize::MAX } else { length };
             return Ok(under);
         }
-        self.layer(is_handshake, HEADER);
+        self.layer(part, HEADER);
         Ok(under)
     }
 
@@ -145,17 +150,20 @@ impl H2 {
     /// Bytes of any other frame.
     pub(super) fn other(&mut self, bytes: &[u8]) {
         let At::Frame(under) = &self.at else { unreachable!("a frame is under way") };
-        let (is_handshake, is_known) = (under.is_handshake, under.head.kind.is_some());
+        let (part, is_known) = (under.part, under.head.kind.is_some());
         self.received += bytes.len() as u64;
-        self.layer(is_handshake, bytes.len());
+        self.layer(part, bytes.len());
         if is_known {
             self.payload.extend_from_slice(bytes);
         }
     }
 
-    pub(super) fn layer(&mut self, is_handshake: bool, bytes: usize) {
-        let layer = if is_handshake { &mut self.counts.handshake_down } else { &mut self.counts.control };
-        *layer += bytes as u64;
+    pub(super) fn layer(&mut self, part: Part, bytes: usize) {
+        *match part {
+            Part::Handshake => &mut self.counts.handshake_down,
+            Part::Control => &mut self.counts.control,
+            Part::Answer => &mut self.counts.answers,
+        } += bytes as u64;
     }
 
     /// The end of a frame: what it says takes effect.
@@ -207,9 +215,9 @@ impl H2 {
         block: Block,
         last: Head,
         hear: &mut impl FnMut(Told<'_>),
-    ) -> Result<(), Broken> {
+    ) -> Result<(), Fault> {
         if block.bytes.len() > MAX_BLOCK {
-            return Err((frame::ENHANCE_YOUR_CALM, "a head is larger than 16 KiB"));
+            return Err((frame::ENHANCE_YOUR_CALM, "a head is larger than 16 KiB").into());
         }
         if !last.has(frame::END_HEADERS) {
             self.block = Some(block);
@@ -218,6 +226,9 @@ impl H2 {
         let most = scenarios::http2::HEAD_BYTES as usize;
         let decoded = self.fields.decode(&block.bytes, most);
         let fields = decoded.map_err(|reason| (frame::COMPRESSION_ERROR, reason))?;
+        if self.is_post(block.head.stream) {
+            return self.answered(block.head, &fields);
+        }
         let number = self.number(block.head.stream).filter(|number| self.streams[*number].was_asked());
         let number = number.ok_or((frame::PROTOCOL_ERROR, "a response that nobody asked for"))?;
         let ends = block.head.has(frame::END_STREAM);
@@ -230,7 +241,9 @@ impl H2 {
                 self.leave(number, &failure, hear);
             }
             State::Left => {}
-            State::Ended => return Err((frame::STREAM_CLOSED, "a head behind the end of its stream")),
+            State::Ended => {
+                return Err((frame::STREAM_CLOSED, "a head behind the end of its stream").into());
+            }
         }
         Ok(())
     }

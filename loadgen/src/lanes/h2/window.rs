@@ -54,6 +54,15 @@ impl Sending {
         self.0 += bytes;
         self.0 <= i64::from(MAX_WINDOW)
     }
+
+    /// Sends so many bytes; false if they may not be sent now.
+    pub fn send(&mut self, bytes: usize) -> bool {
+        let left = i64::try_from(bytes).map_or(-1, |bytes| self.0 - bytes);
+        if left >= 0 {
+            self.0 = left;
+        }
+        left >= 0
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +89,14 @@ mod tests {
         let mut window = Sending::new(65_535);
         assert!(window.change(-100_000) && window.change(i64::from(MAX_WINDOW)));
         assert!(!window.change(65_536));
+    }
+
+    /// RFC 9113 6.9.1: "The sender MUST NOT send a flow-controlled frame with a length that exceeds the space
+    /// available in either of the flow-control windows".
+    #[test]
+    fn no_more_is_sent_than_the_peer_lets_us() {
+        let mut window = Sending::new(100);
+        assert!(window.send(60) && !window.send(41) && window.send(40) && !window.send(1));
+        assert!(window.change(1) && window.send(1));
     }
 }

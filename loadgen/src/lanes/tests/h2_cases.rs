@@ -33,7 +33,7 @@ pub const END: &[u8] = b"\0\0\0\0\x01\0\0\0\x01";
 
 const QUOTE: &[u8] = b"id: 7\nevent: quote\ndata: {}\n\n";
 
-fn connection(streams: usize) -> H2 {
+pub fn connection(streams: usize) -> H2 {
     let scenario = Arc::new(Scenario::load("smoke", &[("window".into(), "65535".into())]).unwrap().1);
     let lane = "sse-h2".parse().unwrap();
     let address = "127.0.0.1:8080".parse().unwrap();

@@ -1,0 +1,102 @@
+//! One subscriber's end of the hub: its greeting, the echoes for it alone, and the events of its topic.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::Stream;
+
+use super::Shared;
+use crate::upward::{Mailbox, Refusal};
+
+/// One subscriber's end.
+#[derive(Debug)]
+pub struct Subscription {
+    pub(super) greeting: Option<Bytes>,
+    /// Echoes for this subscriber alone; boxed, so that to push costs no more memory without it.
+    pub(super) mailbox: Option<Box<Mailbox>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) topic: usize,
+    pub(super) reader: usize,
+    pub(super) slow: bool,
+}
+
+impl Subscription {
+    /// The next event; `None` when the hub is closed. Nothing is lost when the future is dropped.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        std::future::poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Takes a message of this stream's client, which a hub that takes none ignores.
+    ///
+    /// # Errors
+    /// The message is none.
+    pub fn hear(&self, message: &[u8]) -> Result<(), Refusal> {
+        self.mailbox.as_ref().map_or(Ok(()), |mailbox| mailbox.take(message))
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(greeting) = self.greeting.take() {
+            return Poll::Ready(Some(greeting));
+        }
+        if let Some(mailbox) = &mut self.mailbox
+            && let Poll::Ready(Some(echo)) = mailbox.poll(cx)
+        {
+            return Poll::Ready(Some(echo));
+        }
+        let mut topic = self.shared.topic(self.topic);
+        if topic.readers[self.reader].is_out {
+            return Poll::Ready(None);
+        }
+        if let Some((event, lost)) = topic.take(self.reader, &self.shared) {
+            drop(topic);
+            if lost > 0 && !std::mem::replace(&mut self.slow, true) {
+                self.shared.slow.fetch_add(1, Relaxed);
+            }
+            return Poll::Ready(Some(event));
+        }
+        if self.shared.closed.load(Relaxed) {
+            return Poll::Ready(None);
+        }
+        let waker = &mut topic.readers[self.reader].waker;
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Whether it was ended because it lagged too far behind.
+    #[must_use]
+    pub fn is_out(&self) -> bool {
+        self.shared.topic(self.topic).readers[self.reader].is_out
+    }
+
+    /// All events as a stream, for bodies that are polled.
+    pub fn into_stream(self) -> impl Stream<Item = Bytes> + Send + 'static {
+        self
+    }
+}
+
+impl Stream for Subscription {
+    type Item = Bytes;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.get_mut().poll_event(cx)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut topic = self.shared.topic(self.topic);
+        let reader = topic.readers.remove(self.reader);
+        if reader.is_out {
+            topic.leaving -= 1;
+            return;
+        }
+        let read = usize::try_from(reader.next.saturating_sub(topic.front)).expect("an index of the ring");
+        topic.ring.iter_mut().skip(read).for_each(|held| held.unread -= 1);
+        topic.trim(&self.shared);
+    }
+}
