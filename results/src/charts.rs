@@ -17,9 +17,11 @@ mod pen;
 mod percentiles;
 pub(crate) mod polling;
 mod render;
+mod round_trip;
 mod stages;
 mod steps;
 mod tabs;
+mod upstream;
 mod words;
 
 use scenarios::{Lane, Transport};
@@ -41,6 +43,8 @@ pub static ALL: &[Chart] = &[
     Chart { name: "cpu", draw: cpu::draw },
     Chart { name: "memory", draw: memory::draw },
     Chart { name: "bytes", draw: bytes::draw },
+    Chart { name: "upstream", draw: upstream::draw },
+    Chart { name: "round-trips", draw: round_trip::draw },
     Chart { name: "break-even", draw: break_even::draw },
     Chart { name: "polling", draw: polling::draw },
     Chart { name: "knee", draw: steps::rates },
@@ -161,6 +165,7 @@ mod tests {
             sample::sized(),
             sample::beating(sample::run()),
             sample::tabbed(),
+            sample::talking(),
         ];
         let draw = |chart: &Chart| runs.iter().find_map(chart.draw).unwrap();
         let figures: Vec<Figure> = ALL.iter().map(draw).collect();

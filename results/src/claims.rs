@@ -7,6 +7,7 @@
 mod evidence;
 mod judges;
 mod table;
+mod two_way;
 
 use crate::run::Run;
 use crate::summary::{Standing, standing};

@@ -161,10 +161,11 @@ pub fn basis(run: &Run) -> String {
             repetitions(run)
         ),
         format!(
-            "{} subscribers per lane, {} events/s{}",
+            "{} subscribers per lane, {} events/s{}{}",
             number(subscribers.unwrap_or(run.scenario.subscribers.0) as f64),
             number(run.scenario.rate),
-            addressed(run.scenario.audience)
+            addressed(run.scenario.audience),
+            upward(run.scenario.upstream)
         ),
     ];
     let kernel_read = run.sockets.values().next();
@@ -176,6 +177,11 @@ pub fn basis(run: &Run) -> String {
         parts.push(format!("{} deliveries lost", number(loss as f64)));
     }
     format!("{}.", parts.join("; "))
+}
+
+/// What subscribers send.
+fn upward(rate: f64) -> String {
+    if rate > 0.0 { format!(", {} messages/s up from each", number(rate)) } else { String::new() }
 }
 
 /// Which lanes ran inside TLS.

@@ -11,6 +11,10 @@ use scenarios::{Lane, Scenario, Transport};
 use crate::latency::LatencyHistogram;
 use crate::run::*;
 
+pub use messages::talking;
+
+mod messages;
+
 const SUBSCRIBERS: u64 = 2_000;
 const EVENTS: u64 = 15;
 const BLOCK_NS: u64 = 600_000_000;

@@ -6,6 +6,8 @@
 
 mod binary;
 mod chat;
+mod edits;
+mod game;
 mod interval;
 mod logs;
 mod news;
@@ -40,6 +42,10 @@ pub enum Payload {
     Chat,
     /// A time and a count.
     Interval,
+    /// The state of a player in a game.
+    Game,
+    /// An edit of a shared text.
+    Edits,
     /// Printable text of exactly this many bytes.
     Text(u64),
     /// Bytes that are no text, exactly so many.
@@ -86,13 +92,15 @@ impl Kind {
 }
 
 /// Every kind that can be written, in the order it is listed.
-pub static KINDS: [Kind; 9] = [
+pub static KINDS: [Kind; 11] = [
     kind("ticker", Make::Plain(Payload::Ticker), "a stock quote as JSON, about 140 bytes"),
     kind("news", Make::Plain(Payload::News), "an article as JSON, about 5 KB: headline, summary, paragraphs"),
     kind("logs", Make::Plain(Payload::Logs), "a log line in logfmt, 100 to 800 bytes"),
     kind("tokens", Make::Plain(Payload::Tokens), "a delta of an AI completion as JSON: a word in 200 bytes"),
     kind("chat", Make::Plain(Payload::Chat), "a chat message as JSON, 70 to 300 bytes"),
     kind("interval", Make::Plain(Payload::Interval), "a time and a count as JSON, about 50 bytes"),
+    kind("game", Make::Plain(Payload::Game), "a player's state in a game as JSON, about 60 bytes"),
+    kind("edits", Make::Plain(Payload::Edits), "an edit of a shared text as JSON, 60 to 300 bytes"),
     kind("text", Make::Sized(Payload::Text), "printable text of so many bytes"),
     kind("binary", Make::Sized(Payload::Binary), "so many bytes that are no text: records, then noise"),
     kind("video", Make::Sized(Payload::Video), "a chunk of a video stream, so many bytes on average"),
@@ -117,6 +125,8 @@ impl Payload {
             Self::Tokens => tokens::body(seed, seq).into_bytes(),
             Self::Chat => chat::body(seed, seq).into_bytes(),
             Self::Interval => interval::body(seq).into_bytes(),
+            Self::Game => game::body(seed, seq).into_bytes(),
+            Self::Edits => edits::body(seed, seq).into_bytes(),
             Self::Text(bytes) => text::body(seed, seq, *bytes),
             Self::Binary(bytes) => binary::body(seed, seq, *bytes),
             Self::Video(mean) => binary::video(seed, seq, *mean),
@@ -143,6 +153,8 @@ impl Payload {
             | Self::Tokens
             | Self::Chat
             | Self::Interval
+            | Self::Game
+            | Self::Edits
             | Self::Text(_) => false,
         }
     }
@@ -158,6 +170,8 @@ impl Payload {
             | Self::Tokens
             | Self::Chat
             | Self::Interval
+            | Self::Game
+            | Self::Edits
             | Self::Sweep { .. } => None,
         }
     }
@@ -173,6 +187,8 @@ impl Payload {
             | Self::Logs
             | Self::Chat
             | Self::Interval
+            | Self::Game
+            | Self::Edits
             | Self::Video(_)
             | Self::Sweep { .. } => true,
         }

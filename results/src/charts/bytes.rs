@@ -38,6 +38,10 @@ const UP: [Layer; 2] = [
 
 /// The chart.
 pub fn draw(run: &Run) -> Option<Figure> {
+    if run.trials.iter().any(|trial| trial.talks()) {
+        // Segments and acknowledgements of events cannot be told from those of messages.
+        return None;
+    }
     let bars = |lane| {
         let rows = [bar(run, lane, "down", &DOWN), bar(run, lane, "up (acks)", &UP)];
         grouped(lane, rows.into_iter().flatten().collect())

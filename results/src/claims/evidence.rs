@@ -49,12 +49,18 @@ pub struct Evidence<'a> {
     pub stock: Option<Pair<'a>>,
     /// The tuned ones on other carriers, which open their streams otherwise.
     pub opened_otherwise: Vec<Pair<'a>>,
+    /// The tuned ones on other carriers, whose messages go upward otherwise.
+    pub spoken_otherwise: Vec<Pair<'a>>,
     /// SSE beside traditional polling, then beside long polling.
     pub polled: [Option<Pair<'a>>; 2],
 }
 
 /// What may stand behind `sse` and `ws` beside HTTP/1.1 without TLS.
 const CARRIERS: [&str; 3] = ["-h1+tls", "-h2", "-h2+tls"];
+
+/// Over HTTP/2 requests share the stream's connection, and a frame needs none.
+const SPOKEN: [(&str, &str); 3] =
+    [("sse-h2", "ws-h1"), ("sse-h1+tls", "ws-h1+tls"), ("sse-h2+tls", "ws-h1+tls")];
 
 impl<'a> Evidence<'a> {
     pub fn new(run: &'a Run) -> Self {
@@ -64,6 +70,10 @@ impl<'a> Evidence<'a> {
             opened_otherwise: CARRIERS
                 .iter()
                 .filter_map(|on| Pair::new(run, &format!("sse{on}"), &format!("ws{on}"), judged_further))
+                .collect(),
+            spoken_otherwise: SPOKEN
+                .iter()
+                .filter_map(|(sse, ws)| Pair::new(run, sse, ws, judged_further))
                 .collect(),
             stock: Pair::new(run, "sse-h1%axum", "ws-h1%axum", judged),
             polled: ["poll-h1", "longpoll-h1"].map(|lane| Pair::new(run, "sse-h1", lane, judged_further)),

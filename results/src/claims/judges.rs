@@ -7,6 +7,7 @@ use scenarios::{Coding, Identity, Lane};
 use serde::Serialize;
 
 use super::evidence::{Answer, Evidence, Pair, Part, sides, times_between, weigh};
+use super::two_way::goes_up;
 use super::{Claim, Finding, Verdict};
 use crate::charts::polling::said as crossing;
 use crate::polling::Costs;
@@ -27,13 +28,17 @@ pub fn not_yet(_: &Claim, _: &Evidence<'_>) -> Finding {
     (Verdict::NotMeasured, String::new())
 }
 
-fn no_lanes() -> Finding {
+pub fn no_lanes() -> Finding {
     (Verdict::NotMeasured, "This run did not measure both sse-h1 and ws-h1.".to_owned())
 }
 
 /// Claim 2: opening is cheaper for SSE in every respect; other carriers are told beside it.
 pub fn opening(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
     let Some(pair) = &evidence.tuned else { return no_lanes() };
+    if goes_up(pair.run) {
+        let said = "For messages upward SSE opens a second connection over HTTP/1.1, so opening is not compared here.";
+        return (Verdict::NotMeasured, said.to_owned());
+    }
     let parts = pair.parts(claim.metrics, Judgement::Better);
     let verdict = weigh(&parts, || sides(&parts));
     let used_up = used_up(pair).map_or(String::new(), |events| {
@@ -209,24 +214,6 @@ pub fn polling(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
             .map(|costs| crossing(&costs, evidence.run.scenario.rate)),
     );
     (weigh(&parts, || sides(&parts)), numbers.join(" "))
-}
-
-/// The workloads driven by the server that the saying names, by a scenario's name. Those that go both ways are
-/// not judged while nothing of theirs travels upward.
-const DRIVEN: [&str; 5] = ["ticker", "news", "logs", "interval", "notifications"];
-
-/// Claim 9: the transport that is said to suit this workload is the better one in everything.
-pub fn suited(claim: &Claim, evidence: &Evidence<'_>) -> Finding {
-    let Some(pair) = &evidence.tuned else { return no_lanes() };
-    let name = pair.run.name.as_str();
-    if !DRIVEN.contains(&name) {
-        let said = format!("`{name}` is none of the workloads driven by the server that the saying names.");
-        return (Verdict::NotMeasured, said);
-    }
-    let parts = pair.parts(claim.metrics, Judgement::Better);
-    let verdict = weigh(&parts, || sides(&parts));
-    let said = format!("`{name}` is driven by the server: {} is said to suit it.", pair.sse);
-    (verdict, format!("{said} {}.", pair.found(&parts)))
 }
 
 /// Claim 8: left alone behind a middlebox, WebSocket is cut and SSE is not; what keeping alive costs is told

@@ -7,16 +7,24 @@
 use super::Claim;
 use super::judges::{
     built_in, bytes_as_text, heartbeats, not_yet, opening, overhead, polling, resources, six_streams, sooner,
-    suited,
 };
+use super::two_way::{suited, upward};
 
 /// All claims, by number.
 pub static ALL: &[Claim] = &[
-    later(
-        1,
-        "WebSocket is full duplex; SSE needs another channel upward.",
-        "messages upward: frames on ws-h1 against HTTP requests beside sse-h1, at the same rate",
-    ),
+    Claim {
+        number: 1,
+        said: "WebSocket is full duplex; SSE needs another channel upward.",
+        proposition: "A message from client to server costs more by a POST beside SSE than by a WebSocket frame, in \
+                      bytes, CPU and time.",
+        experiment: "upstream on sse-h1 and ws-h1; with sse-h2 and TLS beside them",
+        metrics: &["message bytes", "message server CPU", "message client CPU", "round trip mean"],
+        charts: &["upstream", "round-trips", "cpu"],
+        limits: "One request at a time on a second, kept-alive connection, with the shortest heads; a browser's are longer. \
+                 Loopback has no distance: over a network a message that waits for an answer waits a round trip. CPU \
+                 holds the echo and the few events beside it. Opening and holding the second connection is not part of it.",
+        judge: upward,
+    },
     Claim {
         number: 2,
         said: "WebSocket needs an upgrade handshake; SSE is plain HTTP.",
@@ -118,11 +126,13 @@ pub static ALL: &[Claim] = &[
                driven by the server (tickers, news, logs).",
         proposition: "In this workload the transport that the saying names is the one that costs less and \
                       delivers sooner.",
-        experiment: "the workloads driven by the server, each a run of its own: ticker, news, logs, interval, notifications, on \
-                     sse-h1 and ws-h1; those that go both ways are not judged yet",
+        experiment: "the workloads that it names, each a run of its own, on sse-h1 and ws-h1: ticker, news, logs, interval, \
+                     notifications, by these metrics; chat, game, collab, by latency mean, round trip mean, server CPU, client \
+                     CPU and message bytes",
         metrics: &["latency mean", "server CPU", "client CPU", "server memory", "wire bytes down"],
         charts: &["latency-percentiles", "cpu", "memory", "bytes"],
-        limits: "One workload, judged by what pushing it costs. Code to write, reconnecting and proxies, which \
+        limits: "One workload, judged by what it costs to push, and, where it goes both ways, to send. Media that clients send \
+                 is not measured. Code to write, reconnecting and proxies, which \
                  the saying may also mean, are other claims.",
         judge: suited,
     },

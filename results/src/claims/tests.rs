@@ -117,7 +117,8 @@ fn lean_sse() -> Run {
 }
 
 /// A run that supports the claim, and is refuted by its inverse.
-const FLIPS: [(u8, fn() -> Run); 10] = [
+const FLIPS: [(u8, fn() -> Run); 11] = [
+    (1, sample::talking),
     (2, quick_to_open),
     (3, || tuned(5)),
     (4, headers_on_every_push),
@@ -152,7 +153,8 @@ fn every_row_can_be_read_and_names_what_there_is() {
         assert!(claim.said.ends_with('.') && !claim.experiment.is_empty());
         assert!(!claim.proposition.is_empty() || claim.metrics.is_empty(), "claim {number}");
         assert_eq!(claim.proposition.is_empty(), claim.charts.is_empty(), "claim {number}");
-        claim.metrics.iter().for_each(|name| assert!(compared.contains(name), "{name}"));
+        let metrics = claim.metrics.iter().chain(&two_way::SUIT_BOTH_WAYS);
+        metrics.for_each(|name| assert!(compared.contains(name), "{name}"));
         claim.charts.iter().for_each(|name| assert!(charts::ALL.iter().any(|c| c.name == *name), "{name}"));
     }
     assert_eq!(ALL.len(), 16);
@@ -237,18 +239,32 @@ fn a_wide_interval_is_inconclusive() {
     assert!(said.word(3) == "inconclusive" && said.reason(3).contains("unclear"), "{}", said.reason(3));
 }
 
-/// Only a workload driven by the server is judged: nothing travels upward in the others.
+/// A workload is judged by what it is named, and one that goes both ways only when messages did go up.
 #[test]
 fn whom_a_workload_is_said_to_suit_is_told_by_its_name() {
-    let named = |name: &str| {
-        let mut run = dear_sse();
+    let named = |name: &str, mut run: Run| {
         name.clone_into(&mut run.name);
-        run
+        Said::of(&run)
     };
-    let words = ["news", "video", "pigeons"].map(|name| Said::of(&named(name)).word(9));
-    assert_eq!(words, ["refuted", "not measured", "not measured"]);
-    let reason = Said::of(&named("video")).reason(9);
-    assert!(reason.contains("none of the workloads driven by the server"), "{reason}");
+    let words = ["news", "video", "pigeons", "game"].map(|name| named(name, dear_sse()).word(9));
+    assert_eq!(words, ["refuted", "not measured", "not measured", "not measured"]);
+    for name in ["chat", "game", "collab"] {
+        let run = sample::talking;
+        let words = [run(), inverse(run())].map(|run| named(name, run).word(9));
+        assert_eq!(words, ["supported", "refuted"], "{name}");
+    }
+    let reason = named("video", dear_sse()).reason(9);
+    assert!(reason.contains("none of the workloads that the saying names"), "{reason}");
+    let reason = named("game", dear_sse()).reason(9);
+    assert!(reason.contains("nothing travelled upward"), "{reason}");
+}
+
+/// The connection beside the stream is opened with it.
+#[test]
+fn where_messages_go_up_opening_is_not_judged() {
+    let said = Said::of(&sample::talking());
+    assert_eq!(said.word(2), "not measured");
+    assert!(said.reason(2).contains("a second connection"), "{}", said.reason(2));
 }
 
 /// Bodies of text say nothing about bytes, and a run without compressed lanes nothing about compression.
