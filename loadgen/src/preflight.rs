@@ -76,8 +76,8 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
     let subscribers = plan.scenario.subscribers.0;
     let opened: u64 = plan.lanes().iter().map(|lane| connections(plan, *lane, subscribers)).sum();
     let memory = |lane: &Lane| {
-        let streams = if lane.mux { subscribers * BYTES_PER_STREAM } else { 0 };
-        connections(plan, *lane, subscribers) * bytes_per_connection(*lane) + streams
+        let held = connections(plan, *lane, subscribers) * bytes_per_connection(*lane);
+        held + subscribers * bytes_per_subscriber(*lane)
     };
     let memory: u64 = plan.lanes().iter().map(memory).sum();
     if memory > environment.memory_bytes {
@@ -105,16 +105,24 @@ fn connections(plan: &Plan, lane: Lane, subscribers: u64) -> u64 {
 }
 
 /// Memory one connection of a lane may need: stock WebSocket ends hold a read buffer of 128 KiB, the
-/// ends of TLS their keys and a record each, those of compression a window, and the tables to find
-/// what it holds.
+/// ends of TLS their keys and a record each.
 fn bytes_per_connection(lane: Lane) -> u64 {
     let more = [
         (lane.transport == Transport::Ws && lane.server == ServerStack::Axum, 136 * 1024),
         (lane.client == ClientStack::Tungstenite, 136 * 1024),
         (lane.tls, 48 * 1024),
-        (lane.coding != Coding::Plain, 384 * 1024),
     ];
-    BYTES_PER_CONNECTION + more.map(|(held, bytes)| if held { bytes } else { 0 }).iter().sum::<u64>()
+    BYTES_PER_CONNECTION + sum(more)
+}
+
+/// Memory one subscriber may need beside its connection: a stream where it shares that, and the ends of
+/// compression a window each, and the tables to find what it holds.
+fn bytes_per_subscriber(lane: Lane) -> u64 {
+    sum([(lane.mux, BYTES_PER_STREAM), (lane.coding != Coding::Plain, 384 * 1024)])
+}
+
+fn sum<const N: usize>(rows: [(bool, u64); N]) -> u64 {
+    rows.iter().map(|(held, bytes)| if *held { *bytes } else { 0 }).sum()
 }
 
 fn doubts(environment: &Environment) -> Vec<Warning> {

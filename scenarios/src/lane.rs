@@ -155,7 +155,7 @@ const CODINGS: [(&str, Coding, &[Transport], &str); 5] = [
         "+gzip",
         Coding::Gzip,
         &[Transport::Sse],
-        "gzip (level 6, window 32 KiB), a stream a connection, flushed behind every event",
+        "gzip (level 6, window 32 KiB), a stream a subscriber, flushed behind every event",
     ),
     (
         "+gzip-buffered",
@@ -246,7 +246,7 @@ impl Lane {
             && receives
             && codes
             && (plain || self.client == ClientStack::Lean)
-            && (self.coding == Coding::Plain || self.server == ServerStack::Tuned && is_h1)
+            && (self.coding == Coding::Plain || self.server == ServerStack::Tuned)
             && (if is_h1 { !self.mux } else { self.server == ServerStack::Tuned })
     }
 

@@ -76,6 +76,15 @@ impl Decoder {
         Bytes { transport_framing, handshake_down: self.handshake_down, ..counts }
     }
 
+    /// Why the stream is over when its carrier ends in good order.
+    #[must_use]
+    pub fn at_end(&self) -> Failure {
+        match &self.wire {
+            Wire::Sse(sse) => sse.at_end(),
+            Wire::Ws(_) | Wire::Raw(_) | Wire::Poll(_) => Failure::Ended,
+        }
+    }
+
     /// From now on events have their exact place also where that costs something.
     pub fn pinpoint(&mut self) {
         match &mut self.wire {

@@ -117,15 +117,16 @@ impl Handshake {
     #[must_use]
     pub fn fields(target: &Target, stream: usize) -> Vec<(&'static str, String)> {
         let scheme = if target.lane.tls { "https" } else { "http" };
+        let coding = target.lane.coding.is_gzip().then(|| ("accept-encoding", "gzip".to_owned()));
         let fields = [
             (":method", "GET".to_owned()),
             (":scheme", scheme.to_owned()),
             (":path", format!("{SSE_PATH}?client={}", target.client + stream as u64)),
             (":authority", target.address.to_string()),
             ("accept", "text/event-stream".to_owned()),
-            ("cache-control", "no-store".to_owned()),
         ];
-        fields.into()
+        let last = ("cache-control", "no-store".to_owned());
+        fields.into_iter().chain(coding).chain([last]).collect()
     }
 
     /// The head of a message upward over HTTP/2, as small as [`Post::head`](super::post::Post::head).

@@ -140,8 +140,7 @@ impl Layer {
     pub fn pinpoint(&mut self) {
         match self {
             Self::One(decoder) => decoder.pinpoint(),
-            // Nothing is compressed here: every place is exact.
-            Self::Many(_) => {}
+            Self::Many(h2) => h2.pinpoint(),
         }
     }
 

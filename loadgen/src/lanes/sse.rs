@@ -75,10 +75,15 @@ impl Sse {
             }
             at += data.len();
         }
+        if self.body.is_done() { Err(self.at_end()) } else { Ok(()) }
+    }
+
+    /// What the end of the body is: that of the stream, unless its coding has not come to its own.
+    #[must_use]
+    pub fn at_end(&self) -> Failure {
         match &self.gunzip {
-            _ if !self.body.is_done() => Ok(()),
-            Some(gunzip) if !gunzip.is_over() => Err(Failure::Protocol("gzip: the stream is cut off".into())),
-            Some(_) | None => Err(Failure::Ended),
+            Some(gunzip) if !gunzip.is_over() => Failure::Protocol("gzip: the stream is cut off".into()),
+            Some(_) | None => Failure::Ended,
         }
     }
 

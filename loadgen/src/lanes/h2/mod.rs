@@ -111,6 +111,7 @@ pub struct H2 {
     outbox: Vec<u8>,
     received: u64,
     counts: Bytes,
+    exact: bool,
     over: Option<Failure>,
 }
 
@@ -149,6 +150,7 @@ impl H2 {
             outbox: Vec::new(),
             received: 0,
             counts: Bytes::default(),
+            exact: false,
             over: None,
         };
         connection.begin_connection();
@@ -203,9 +205,16 @@ impl H2 {
     /// Bytes received by layer; what was sent is not known here.
     #[must_use]
     pub fn counts(&self) -> Bytes {
-        let known = self.counts;
-        let told = known.payload + known.event_framing + known.control + known.answers + known.handshake_down;
-        Bytes { transport_framing: self.received - told, ..known }
+        // What frames the events of a stream is transport framing like the rest that nobody counts.
+        let told = self.counts.received() - self.counts.transport_framing;
+        Bytes { transport_framing: self.received - told, ..self.counts }
+    }
+
+    /// From now on events have their exact place also where that costs something, on the streams that are
+    /// open and those to come.
+    pub fn pinpoint(&mut self) {
+        self.exact = true;
+        self.streams.iter_mut().for_each(Stream::pinpoint);
     }
 
     /// Streams that have not been told to be over.

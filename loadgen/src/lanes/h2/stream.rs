@@ -64,6 +64,22 @@ impl Stream {
         self.state = State::Open(Decoder::new(wire, 0));
     }
 
+    /// Why it is over when the peer ends it in good order.
+    pub fn at_end(&self) -> Failure {
+        match &self.state {
+            State::Open(decoder) => decoder.at_end(),
+            State::Idle | State::Asked | State::Ended | State::Left => Failure::Ended,
+        }
+    }
+
+    /// From now on its events have their exact place also where that costs something.
+    pub fn pinpoint(&mut self) {
+        match &mut self.state {
+            State::Open(decoder) => decoder.pinpoint(),
+            State::Idle | State::Asked | State::Ended | State::Left => {}
+        }
+    }
+
     /// Takes data that begins `at` so many bytes into the connection; adds what it is to `counts`.
     pub fn take(
         &mut self,
@@ -78,9 +94,7 @@ impl Stream {
         let fed = decoder.feed(data, |event, end| emit(event, at + end - base));
         let now = decoder.counts();
         // What is known of a byte can change until its event is complete, so first the sum.
-        counts.payload = counts.payload + now.payload - before.payload;
-        counts.event_framing = counts.event_framing + now.event_framing - before.event_framing;
-        counts.control = counts.control + now.control - before.control;
+        *counts = *counts + now - before;
         fed
     }
 }

@@ -206,7 +206,7 @@ impl H2 {
             }
         }
         if head.has(frame::END_STREAM) {
-            self.over(number, State::Ended, &Failure::Ended, hear);
+            self.ended(number, hear);
         }
     }
 
@@ -234,7 +234,7 @@ impl H2 {
         let ends = block.head.has(frame::END_STREAM);
         match self.streams[number].state {
             State::Idle | State::Asked => self.respond(number, &fields, ends, hear),
-            State::Open(_) if ends => self.over(number, State::Ended, &Failure::Ended, hear),
+            State::Open(_) if ends => self.ended(number, hear),
             State::Open(_) => {
                 // RFC 9113 8.1: a second head is a trailer, and ends the stream.
                 let failure = Failure::Protocol("HTTP/2: a trailer that does not end its stream".into());
@@ -270,11 +270,14 @@ impl H2 {
             Ok(None) => {}
             Ok(Some(wire)) => {
                 self.streams[number].open(wire);
+                if self.exact {
+                    self.streams[number].pinpoint();
+                }
                 self.opening -= 1;
                 hear(Told::Open(number));
                 self.ask_the_rest(hear);
                 if ends {
-                    self.over(number, State::Ended, &Failure::Ended, hear);
+                    self.ended(number, hear);
                 }
             }
             Err(failure) if ends => self.over(number, State::Ended, &failure, hear),
@@ -287,6 +290,12 @@ impl H2 {
         let cancel = frame::CANCEL.to_be_bytes();
         frame::write(&mut self.outbox, Kind::RstStream, 0, stream::id(number), &cancel);
         self.over(number, State::Left, failure, hear);
+    }
+
+    /// The peer has ended a stream in good order; whether what it carried is complete, its decoder knows.
+    pub(super) fn ended(&mut self, number: usize, hear: &mut impl FnMut(Told<'_>)) {
+        let failure = self.streams[number].at_end();
+        self.over(number, State::Ended, &failure, hear);
     }
 
     pub(super) fn over(

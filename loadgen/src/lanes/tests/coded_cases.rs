@@ -23,11 +23,14 @@ use crate::lanes::{Target, tls};
 /// Events sent one by one.
 const EVENTS: u64 = 200;
 
+/// Subscribers that each must have the last one first, on connections of their own or on one.
+const SUBSCRIBERS: usize = 3;
+
 /// A hang fails a test instead of stopping it.
 const HANG: Duration = Duration::from_secs(20);
 
-/// The next event is published only after the last one arrived: if a buffer had to fill first, this
-/// would wait for ever.
+/// The next event is published only after the last one arrived at every subscriber: if a buffer had to
+/// fill first, this would wait for ever.
 async fn lock_step(lane: Lane) {
     let scenario = Arc::new(Scenario::load("smoke", &[]).unwrap().1);
     let (hub, meter) = (Hub::new(64), Arc::new(Meter::default()));
@@ -47,32 +50,43 @@ async fn lock_step(lane: Lane) {
         address,
         source: None,
         client: 0,
-        streams: 1,
+        streams: if lane.mux { SUBSCRIBERS } else { 1 },
         scenario: Arc::clone(&scenario),
         tls: trust,
     };
-    let (mut said, mut counts, mut ends) = (attend(&target, true).await.unwrap(), None, Vec::new());
+    let mut connections = Vec::new();
+    for _ in 0..SUBSCRIBERS / target.streams {
+        connections.push((attend(&target, true).await.unwrap(), None, Vec::new()));
+    }
     for seq in 0..EVENTS {
         let body = publish(seq);
-        loop {
-            let next = tokio::time::timeout(HANG, said.recv()).await;
-            match next.unwrap_or_else(|_| panic!("{lane}: event {seq} was held back")) {
-                Some(Said::Event(Seen { id, data, end, .. }, _)) => {
-                    assert_eq!((id, data), (Some(seq.to_string()), body), "{lane}");
-                    ends.push(end);
-                    break;
+        for (said, counts, ends) in &mut connections {
+            let mut missing = target.streams;
+            while missing > 0 {
+                let next = tokio::time::timeout(HANG, said.recv()).await;
+                match next.unwrap_or_else(|_| panic!("{lane}: event {seq} was held back")) {
+                    Some(Said::Event(Seen { id, data, end, .. }, _)) => {
+                        assert_eq!((id, &data), (Some(seq.to_string()), &body), "{lane}");
+                        ends.push(end);
+                        missing -= 1;
+                    }
+                    Some(Said::Counted(now)) => *counts = now,
+                    Some(Said::Opened(stream)) => assert!(stream < target.streams, "{lane}"),
+                    Some(Said::Over(failure)) => panic!("{lane}: {failure}"),
+                    None => panic!("{lane}: the stream is gone"),
                 }
-                Some(Said::Counted(now)) => counts = now,
-                Some(Said::Opened(stream)) => panic!("{lane}: stream {stream} of a connection that has one"),
-                Some(Said::Over(failure)) => panic!("{lane}: {failure}"),
-                None => panic!("{lane}: the stream is gone"),
             }
         }
     }
-    assert!(ends.is_sorted_by(|a, b| a < b), "{lane}: every event has its own place");
-    let counts = counts.unwrap();
-    let mixed = lane.coding != Coding::Plain;
-    assert_eq!((counts.coded > 0, counts.payload == 0, counts.event_framing == 0), (mixed, mixed, mixed));
+    for (_, counts, ends) in connections {
+        // One record of TLS may hold the events of several streams, and then is the place of all of them.
+        let shared = lane.mux && lane.tls;
+        assert!(ends.is_sorted_by(|a, b| a < b || shared && a == b), "{lane}: every event has its own place");
+        let counts = counts.unwrap();
+        let mixed = lane.coding != Coding::Plain;
+        let layers = (counts.coded > 0, counts.payload == 0, counts.event_framing == 0);
+        assert_eq!(layers, (mixed, mixed, mixed), "{lane}");
+    }
 }
 
 #[tokio::test]

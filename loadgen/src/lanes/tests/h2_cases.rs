@@ -29,13 +29,22 @@ pub const HEAD: &[u8] = b"\0\0\0\x04\0\0\0\0\0\0\0\x14\x01\x04\0\0\0\x01\x88\x5f
 /// Two events, a DATA frame each, and the end of the stream.
 pub const EVENTS: &[u8] = b"\0\0\x1d\0\0\0\0\0\x01id: 7\nevent: quote\ndata: {}\n\n\
     \0\0\x1e\0\0\0\0\0\x01id: 10\nevent: quote\ndata: {}\n\n";
+
+/// `content-encoding` (26) besides; then the same events as zlib 1.2 compresses them, and the trailer of
+/// the stream.
+pub const GZIP_HEAD: &[u8] =
+    b"\0\0\0\x04\0\0\0\0\0\0\0\x1a\x01\x04\0\0\0\x01\x88\x5f\x11text/event-stream\x5a\x04gzip";
+pub const GZIP_EVENTS: &[u8] = b"\0\0\x2d\0\0\0\0\0\x01\
+    \x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcaL\xb1R0\xe7J-K\xcd+\xb1R(,\xcd/I\xe5JI,I\xb4R\xa8\xae\xe5\xe2\x02\x00\x00\x00\xff\xff\
+    \0\0\x0d\0\0\0\0\0\x01\xca\x04J\x1a\x1a\xe0\x92\x05\x00\x00\x00\xff\xff\
+    \0\0\x0a\0\0\0\0\0\x01\x03\x00\xdd\x08\xb8\n;\x00\x00\x00";
 pub const END: &[u8] = b"\0\0\0\0\x01\0\0\0\x01";
 
 const QUOTE: &[u8] = b"id: 7\nevent: quote\ndata: {}\n\n";
 
-pub fn connection(streams: usize) -> H2 {
+pub fn connection(lane: &str, streams: usize) -> H2 {
     let scenario = Arc::new(Scenario::load("smoke", &[("window".into(), "65535".into())]).unwrap().1);
-    let lane = "sse-h2".parse().unwrap();
+    let lane = lane.parse().unwrap();
     let address = "127.0.0.1:8080".parse().unwrap();
     H2::new(&Target { lane, address, source: None, client: 7, scenario, streams, tls: None })
 }
@@ -53,7 +62,12 @@ struct Heard {
 
 /// Feeds reads of so many bytes; `said` is what came after the first request.
 fn hear(streams: usize, bytes: &[u8], split: usize) -> Heard {
-    let mut h2 = connection(streams);
+    hear_on("sse-h2", streams, bytes, split)
+}
+
+fn hear_on(lane: &str, streams: usize, bytes: &[u8], split: usize) -> Heard {
+    let mut h2 = connection(lane, streams);
+    h2.pinpoint();
     h2.outbox().clear();
     let (mut opened, mut events, mut over, mut end) = (Vec::new(), Vec::new(), Vec::new(), Ok(()));
     for read in bytes.chunks(split.max(1)) {
@@ -68,9 +82,13 @@ fn hear(streams: usize, bytes: &[u8], split: usize) -> Heard {
 
 /// In one piece and in every other split there is: the same.
 fn heard(bytes: &[u8]) -> Heard {
-    let whole = hear(1, bytes, bytes.len());
+    heard_on("sse-h2", bytes)
+}
+
+fn heard_on(lane: &str, bytes: &[u8]) -> Heard {
+    let whole = hear_on(lane, 1, bytes, bytes.len());
     for split in 1..bytes.len().min(60) {
-        assert_eq!(hear(1, bytes, split), whole, "split into {split}");
+        assert_eq!(hear_on(lane, 1, bytes, split), whole, "split into {split}");
     }
     assert_eq!(whole.counts.received(), bytes.len() as u64);
     whole
@@ -91,13 +109,31 @@ fn golden_bytes_of_a_stream() {
     assert_eq!(heard.said, frame(Kind::Settings, ACK, 0, b""));
 }
 
+/// What is compressed is a layer of its own, and its events' places are exact: the flush behind an event
+/// (five bytes, of which the last four are 00 00 ff ff) completes none.
+#[test]
+fn golden_bytes_of_a_compressed_stream() {
+    let heard = heard_on("sse-h2+gzip", &[GZIP_HEAD, GZIP_EVENTS, END].concat());
+    assert_eq!((heard.over, heard.end), (vec![(0, Failure::Ended)], Err(Failure::Ended)));
+    let head = GZIP_HEAD.len() as u64;
+    let ends: Vec<u64> = heard.events.iter().map(|(_, seen)| seen.end - head).collect();
+    assert!(ends[0] <= 9 + 45 - 4 && (9 + 45 + 9..=9 + 45 + 9 + 13 - 4).contains(&ends[1]), "{ends:?}");
+    let counts = heard.counts;
+    assert_eq!((counts.coded, counts.transport_framing), (45 + 13 + 10, 4 * 9));
+    assert_eq!((counts.payload, counts.event_framing, counts.handshake_down), (0, 0, head));
+    // Without the trailer it was cut off, however well HTTP ended.
+    let cut = [GZIP_HEAD, &GZIP_EVENTS[..9 + 45 + 9 + 13], END].concat();
+    let failure = heard_on("sse-h2+gzip", &cut).over.remove(0).1;
+    assert!(failure.to_string().contains("gzip: the stream is cut off"), "{failure}");
+}
+
 /// RFC 9113 3.4: the preface, "followed by a SETTINGS frame"; 6.5.2: ENABLE_PUSH (2) 0,
 /// INITIAL_WINDOW_SIZE (4), MAX_FRAME_SIZE (5), MAX_HEADER_LIST_SIZE (6). Then the request: `:method` GET
 /// (index 2) and `:scheme` http (6), then `:path` (4), `:authority` (1),
 /// `accept` (19) and `cache-control` (24) as literals for the table, in the code of RFC 7541 Appendix B.
 #[test]
 fn golden_bytes_of_the_first_words() {
-    let mut h2 = connection(1);
+    let mut h2 = connection("sse-h2", 1);
     let settings = b"\0\x02\0\0\0\0\0\x04\0\0\xff\xff\0\x05\0\0\x40\0\0\x06\0\0\x40\0";
     let request = b"\x82\x86\x44\x8a\x61\x08\x2f\xf8\x4a\x0c\x5a\x93\x03\xbf\x41\x8a\x08\x9d\x5c\x0b\x81\x70\xdc\x78\x0f\x03\x53\x8c\x49\x7c\xa5\x82\xf7\x2d\x49\x59\x09\xb0\xa3\xa7\x58\x86\xa8\xeb\x21\x27\xb0\xbf";
     let expected = [
@@ -106,6 +142,9 @@ fn golden_bytes_of_the_first_words() {
         frame(Kind::Headers, END_HEADERS | END_STREAM, 1, request),
     ];
     assert_eq!(h2.outbox().as_slice(), expected.concat());
+    // `accept-encoding` (16) is entered between the two.
+    let mut h2 = connection("sse-h2+gzip", 1);
+    assert!(h2.outbox().ends_with(b"\x50\x83\x9b\xd9\xab\x58\x86\xa8\xeb\x21\x27\xb0\xbf"));
 }
 
 /// RFC 9113 6.1: "Padding octets [...] MUST be ignored"; 6.7: a PING "without the ACK flag" is answered

@@ -15,7 +15,7 @@ fn feed(h2: &mut H2, bytes: &[u8]) -> Result<(), Failure> {
 
 /// An open connection of one stream, whose peer has said this before.
 fn open(settings: &[u8]) -> H2 {
-    let mut h2 = connection(1);
+    let mut h2 = connection("sse-h2", 1);
     feed(&mut h2, &frame(Kind::Settings, 0, 0, settings)).unwrap();
     feed(&mut h2, HEAD).unwrap();
     h2.outbox().clear();

@@ -166,6 +166,7 @@ async fn every_client_delivers_what_a_good_server_says() {
     let tungstenite: [&[u8]; 2] = [plain.as_bytes(), WS_EVENTS];
     let raw: [&[u8]; 2] = [b"\x00\x00\x00\x00", RAW_EVENTS];
     let h2: [&[u8]; 3] = [h2_cases::HEAD, h2_cases::EVENTS, h2_cases::END];
+    let h2_gzip: [&[u8]; 3] = [h2_cases::GZIP_HEAD, h2_cases::GZIP_EVENTS, h2_cases::END];
     for (lane, parts) in [
         ("sse-h1", &sse[..]),
         ("sse-h1@reqwest", &sse),
@@ -174,6 +175,7 @@ async fn every_client_delivers_what_a_good_server_says() {
         ("ws-h1@tungstenite", &tungstenite),
         ("raw", &raw),
         ("sse-h2", &h2),
+        ("sse-h2+gzip", &h2_gzip),
         ("sse-h1+tls", &sse),
         ("sse-h2+tls", &h2),
         ("ws-h1+tls", &ws),
@@ -198,7 +200,7 @@ async fn every_client_delivers_what_a_good_server_says() {
                 // A raw client's name is its request; this server reads it last. Over HTTP/2 it reads no
                 // further than the preface before it answers.
                 let handshake = session.request.len() as u64 + if lane == "raw" { 8 } else { 0 };
-                assert!(lane == "sse-h2" || counts.handshake_up == handshake, "{lane}");
+                assert!(lane.contains("-h2") || counts.handshake_up == handshake, "{lane}");
             }
         }
     }
@@ -335,6 +337,8 @@ async fn a_bad_answer_is_a_clear_failure() {
         ("sse-h2", Vec::new(), "closed before it answered"),
         ("sse-h2", [&h2_cases::HEAD[..20], b"\x8d"].concat(), "closed before it answered"),
         ("sse-h2", h2_404, "status 404"),
+        ("sse-h2", h2_cases::GZIP_HEAD.into(), "content encoding `gzip` is not the `identity`"),
+        ("sse-h2+gzip", h2_cases::HEAD.into(), "content encoding `identity` is not the `gzip`"),
         ("raw", b"HTTP/1.1 400\r\n".to_vec(), "raw frame of"),
         ("raw", b"\x00\x00\x00\x01x".to_vec(), "no hello"),
         ("sse-h1", endless.clone(), "longer than 16 KiB"),
