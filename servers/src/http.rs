@@ -26,16 +26,19 @@ use hyper::header::{
 use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use scenarios::{Coding, Http2};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::futures::OwnedNotified;
 
+use crate::http2;
 use crate::hub::{Hub, Subscription};
 use crate::lanes::poll::{self, Polled};
 use crate::lanes::ws::Opened;
 use crate::lanes::{self, gzip, up, ws};
+use crate::upward::Upward;
 use crate::wire::Meter;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
@@ -128,15 +131,20 @@ pub(crate) type Answering = Either<Ready<Answer>, Pin<Box<dyn Future<Output = An
 
 impl Site {
     /// Answers a request, which may be a message upward.
-    pub(crate) fn respond(&self, request: Request<Incoming>, upgrading: &Upgrading) -> Answering {
-        match self.sse.as_ref().and_then(Hub::upward).filter(|_| request.uri().path() == up::PATH) {
+    fn respond(&self, request: Request<Incoming>, upgrading: &Upgrading) -> Answering {
+        match self.upward(request.uri()) {
             Some(upward) => up::answer(upward, request, &self.origins),
             None => self.answer(&request, upgrading),
         }
     }
 
+    /// What takes the messages that are posted to this address.
+    pub(crate) fn upward(&self, uri: &Uri) -> Option<&Upward> {
+        self.sse.as_ref().and_then(Hub::upward).filter(|_| uri.path() == up::PATH)
+    }
+
     /// Answers a request; one for a WebSocket leaves its subscription in `upgrading`.
-    fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Answering {
+    pub(crate) fn answer<B>(&self, request: &Request<B>, upgrading: &Upgrading) -> Answering {
         let path = request.uri().path();
         let page = || self.pages.as_ref().and_then(|pages| pages(path));
         let found = match (path, &self.sse, &self.ws, &self.poll) {
@@ -148,10 +156,14 @@ impl Site {
             _ => page().map(Found::Page),
         };
         let at_once = |response| Either::Left(ready(Ok(response)));
+        let (method, allow) = match found {
+            Some(Found::Ws(_)) if request.version() == Version::HTTP_2 => (Method::CONNECT, "CONNECT"),
+            _ => (Method::GET, "GET"),
+        };
         match found {
             None => at_once(status(StatusCode::NOT_FOUND)),
-            Some(_) if request.method() != Method::GET => {
-                at_once(with(status(StatusCode::METHOD_NOT_ALLOWED), &[(ALLOW, "GET")]))
+            Some(_) if request.method() != method => {
+                at_once(with(status(StatusCode::METHOD_NOT_ALLOWED), &[(ALLOW, allow)]))
             }
             Some(Found::LongPoll(polled)) => {
                 let held = polled.clone().held(poll::after(request.uri().query()));
@@ -195,10 +207,16 @@ impl Site {
     }
 
     fn upgrade<B>(&self, request: &Request<B>, hub: Option<&Hub>, upgrading: &Upgrading) -> Response<Body> {
-        let key = match ws::accept_key(request.version(), request.headers()) {
+        let upgrades = request.version() != Version::HTTP_2;
+        let checked = match upgrades {
+            true => ws::accept_key(request.version(), request.headers()).map(Some),
+            false => http2::check_connect(request).map(|()| None),
+        };
+        let key = match checked {
             Ok(key) => key,
             Err(refusal) => {
-                return with(status(refusal), &[(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")]);
+                let refused = with(status(refusal), &[(SEC_WEBSOCKET_VERSION, "13")]);
+                return if upgrades { with(refused, &[(UPGRADE, "websocket")]) } else { refused };
             }
         };
         if !origin_allowed(request.headers(), request.uri(), &self.origins) {
@@ -209,16 +227,30 @@ impl Site {
             Err(refusal) => return status(refusal),
         };
         *upgrading.lock().expect("no holder of this lock panics") = Some(opened);
-        let mut response = status(StatusCode::SWITCHING_PROTOCOLS);
-        response.headers_mut().insert(SEC_WEBSOCKET_ACCEPT, key);
+        let mut response = status(if upgrades { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK });
+        response.headers_mut().extend(key.map(|key| (SEC_WEBSOCKET_ACCEPT, key)));
         response.headers_mut().extend(extension.map(|value| (SEC_WEBSOCKET_EXTENSIONS, value)));
-        with(response, &[(CONNECTION, "upgrade"), (UPGRADE, "websocket")])
+        if upgrades { with(response, &[(CONNECTION, "upgrade"), (UPGRADE, "websocket")]) } else { response }
+    }
+
+    /// Whether a WebSocket can be opened here.
+    pub(crate) fn takes_websockets(&self) -> bool {
+        self.ws.is_some() || self.echo
+    }
+
+    fn hub(&self) -> Option<&Hub> {
+        let polled = self.poll.as_ref().map(|polled| &polled.hub);
+        self.sse.as_ref().or(self.ws.as_ref()).or(polled)
+    }
+
+    /// Ends with the hubs, if they are not closed yet.
+    pub(crate) fn closed(&self) -> Option<OwnedNotified> {
+        self.hub().map(Hub::closed)
     }
 
     /// Whether the server is ending.
     pub(crate) fn is_closing(&self) -> bool {
-        let polled = self.poll.as_ref().map(|polled| &polled.hub);
-        self.sse.as_ref().or(self.ws.as_ref()).or(polled).is_some_and(Hub::is_closed)
+        self.hub().is_some_and(Hub::is_closed)
     }
 }
 

@@ -60,7 +60,8 @@ impl Service {
                 ..Site::default()
             })),
             (Transport::Ws, ServerStack::Tuned) => {
-                Self::Site(Arc::new(Site { ws: Some(hub), coding: lane.coding, limits, ..Site::default() }))
+                let (ws, coding) = (Some(hub), lane.coding);
+                Self::Site(Arc::new(Site { ws, coding, limits, http2, ..Site::default() }))
             }
             (Transport::Sse, ServerStack::Axum) => {
                 Self::Router(axum_sse::routes(hub, scenario.identity), limits)
@@ -164,7 +165,7 @@ pub const fn heartbeat(lane: Lane) -> Bytes {
 pub fn read_buffer_bytes(lane: Lane) -> usize {
     match (lane.transport, lane.server) {
         (Transport::Raw, _) => raw::READ_BUFFER_BYTES,
-        (Transport::Sse, _) if lane.carrier == Carrier::H2 => http2::READ_BUFFER_BYTES,
+        _ if lane.carrier == Carrier::H2 => http2::READ_BUFFER_BYTES,
         (Transport::Sse | Transport::LongPoll | Transport::Poll, _) => http::HEAD_BYTES,
         (Transport::Ws, ServerStack::Tuned) => ws::READ_BUFFER_BYTES,
         (Transport::Ws, ServerStack::Axum) => axum_ws::READ_BUFFER_BYTES,

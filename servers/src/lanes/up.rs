@@ -5,9 +5,9 @@
 
 use std::future::ready;
 
+use bytes::Bytes;
 use futures_util::future::{Either, FutureExt as _};
-use http_body::Body as _;
-use hyper::body::Incoming;
+use http_body::Body;
 use hyper::header::ALLOW;
 use hyper::{Method, Request, StatusCode};
 use scenarios::Moment;
@@ -19,7 +19,10 @@ use crate::upward::{MESSAGE_BYTES, Refusal, Upward};
 pub const PATH: &str = "/up";
 
 /// Answers a request at [`PATH`].
-pub(crate) fn answer(upward: &Upward, request: Request<Incoming>, origins: &[String]) -> Answering {
+pub(crate) fn answer<B>(upward: &Upward, request: Request<B>, origins: &[String]) -> Answering
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+{
     let at_once = |response| Either::Left(ready(Ok(response)));
     if request.method() != Method::POST {
         return at_once(with(status(StatusCode::METHOD_NOT_ALLOWED), &[(ALLOW, "POST")]));
@@ -31,7 +34,7 @@ pub(crate) fn answer(upward: &Upward, request: Request<Incoming>, origins: &[Str
 }
 
 /// Takes the message of a request; the status to answer with.
-async fn post(upward: Upward, request: Request<Incoming>) -> StatusCode {
+async fn post<B: Body<Data = Bytes> + Unpin>(upward: Upward, request: Request<B>) -> StatusCode {
     let client = super::client(request.uri());
     let mut body = request.into_body();
     // RFC 9110 15.5.12: 411 "refuses to accept the request without a defined Content-Length".
@@ -49,7 +52,7 @@ async fn post(upward: Upward, request: Request<Incoming>) -> StatusCode {
 
 /// All of a body; nothing when the client leaves before its end. A body that came with its head is one
 /// frame, and is not copied.
-async fn whole(body: &mut Incoming, length: usize) -> Option<bytes::Bytes> {
+async fn whole<B: Body<Data = Bytes> + Unpin>(body: &mut B, length: usize) -> Option<Bytes> {
     let mut rest = Vec::new();
     loop {
         let frame = std::future::poll_fn(|cx| std::pin::Pin::new(&mut *body).poll_frame(cx)).await;
