@@ -46,7 +46,10 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["--set", "share.raw=7"], &["`share` is 7", "0.01 to 1"]),
     (&["--set", "payload=text:5m"], &["`payload` is above 1 MiB"]),
     (&["--set", "payload=vidio"], &["unknown payload `vidio`", "did you mean `video`?", "text:1k"]),
-    (&["--set", "payload=video:16k"], &["lane `sse-h1` carries only UTF-8 text", "base64", "ws-h1, raw"]),
+    (
+        &["--set", "payload=video:16k"],
+        &["lane `sse-h1` carries only UTF-8 text", "base64", "ws-h1, ws-h2, raw, with any"],
+    ),
     (&["--set", "payload=binary:9", "--set", "envelope=json"], &["`json` is text", "`binary:9`", "lines"]),
     (&["--set", "payload=tokens", "--set", "identity=none"], &["identity `none`", "of `tokens`"]),
     (&["--set", "payload=text:19", "--set", "identity=none"], &["identity `none`", "`text:20` or more"]),

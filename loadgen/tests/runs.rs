@@ -22,7 +22,7 @@ use processes::{Measuring, Worker, until};
 use results::Run;
 use results::metric::{self, Source};
 use results::run::{Severity, Trial, Warning};
-use scenarios::{ClientStack, Coding, Lane, Plan, Transport};
+use scenarios::{Carrier, ClientStack, Coding, Lane, Plan, Transport};
 
 static MACHINE: Mutex<()> = Mutex::new(());
 
@@ -222,7 +222,7 @@ fn all_lanes_deliver_the_same_bodies_whole() {
     // What a lane holds back does not arrive in half a second.
     let lanes = Lane::all().into_iter().filter(|lane| !lane.holds_back());
     let lanes: Vec<String> = lanes.map(|lane| lane.to_string()).collect();
-    assert_eq!(lanes.len(), 32);
+    assert_eq!(lanes.len(), 44);
     // A warm-up that deals the lanes different numbers of slices must not deal them different bodies.
     // A round of all of them lasts longer than a server waits for a silent client's head: what polls must
     // not be closed for it.
@@ -257,7 +257,7 @@ const SHAPES: &[(&str, Option<u64>, Option<u64>)] = &[
 fn every_shape_of_an_event_arrives_whole() {
     let _machine = machine();
     for (options, body, header) in SHAPES {
-        let lanes = "--lanes sse-h1,sse-h2,sse-h2+mux,ws-h1,raw,sse-h1+gzip,sse-h2+gzip,ws-h1+deflate,ws-h1+deflate-stateless,sse-h1+tls,sse-h2+mux+tls,ws-h1+tls,raw+tls,sse-h1+gzip+tls,sse-h2+gzip+mux+tls --set streams=4";
+        let lanes = "--lanes sse-h1,sse-h2,sse-h2+mux,ws-h1,raw,sse-h1+gzip,sse-h2+gzip,ws-h2,ws-h2+deflate,ws-h1+deflate,ws-h1+deflate-stateless,sse-h1+tls,sse-h2+mux+tls,ws-h1+tls,raw+tls,sse-h1+gzip+tls,sse-h2+gzip+mux+tls,ws-h2+mux+tls --set streams=4";
         let run = measured(&format!("-c 10 -r 40 {lanes} {options}"));
         for trial in &run.trials {
             let (at, deliveries) = (format!("{} with {options}", trial.lane), trial.ledger.delivered);
@@ -308,8 +308,10 @@ fn heartbeats_are_counted_to_the_byte_and_keep_connections_alive() {
     let run = measured(&format!("-c 10 -r 40 -d 500ms {beats} --lanes {}", lanes.join(",")));
     for trial in &run.trials {
         let (at, beats) = (trial.lane, trial.heartbeats.unwrap());
-        // RFC 6455 5.3: a client masks what it sends, so a pong without data is 6 bytes.
-        let pongs = if trial.lane.transport == Transport::Ws { 6 * beats.sent } else { 0 };
+        // RFC 6455 5.3: a client masks what it sends, so a pong without data is 6 bytes; over HTTP/2 it is a
+        // DATA frame of its own.
+        let pong = if trial.lane.carrier == Carrier::H2 { 9 + 6 } else { 6 };
+        let pongs = if trial.lane.transport == Transport::Ws { pong * beats.sent } else { 0 };
         assert_eq!(beats.sent, 30, "{at}");
         if !trial.lane.tls {
             assert_eq!(beats.bytes.up, pongs, "{at}");

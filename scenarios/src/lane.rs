@@ -120,10 +120,16 @@ pub struct Lane {
 }
 
 /// `(name, transport, carrier, about)`: every base lane there is.
-const BASES: [(&str, Transport, Carrier, &str); 6] = [
+const BASES: [(&str, Transport, Carrier, &str); 7] = [
     ("sse-h1", Transport::Sse, Carrier::H1, "Server-Sent Events over HTTP/1.1 (chunked response on hyper)"),
     ("sse-h2", Transport::Sse, Carrier::H2, "Server-Sent Events over HTTP/2, one stream a connection"),
     ("ws-h1", Transport::Ws, Carrier::H1, "WebSocket, upgraded from HTTP/1.1 (one text message an event)"),
+    (
+        "ws-h2",
+        Transport::Ws,
+        Carrier::H2,
+        "WebSocket over HTTP/2 (extended CONNECT, RFC 8441), one stream a connection",
+    ),
     (
         "raw",
         Transport::Raw,
@@ -167,7 +173,7 @@ const CODINGS: [(&str, Coding, &[Transport], &str); 5] = [
         "+deflate",
         Coding::Deflate,
         &[Transport::Ws],
-        "permessage-deflate (level 6, window 32 KiB) with context takeover, a context a connection",
+        "permessage-deflate (level 6, window 32 KiB) with context takeover, a context a subscriber",
     ),
     (
         "+deflate-stateless",
@@ -277,13 +283,12 @@ impl Lane {
 
     /// Round trips from the first packet until the stream is open, as the protocols demand: TCP's
     /// handshake (RFC 9293, 3.5), that of TLS 1.3 (RFC 8446, 2), and a request with its answer: response
-    /// head, upgrade or hello.
+    /// head, upgrade or hello. A WebSocket over HTTP/2 may be asked for only when the server's settings have
+    /// come (RFC 8441 3), which is one more; not for a further stream of the same connection.
     #[must_use]
     pub fn round_trips(self) -> u8 {
-        let request = match self.transport {
-            Transport::Sse | Transport::Ws | Transport::Raw | Transport::LongPoll | Transport::Poll => 1,
-        };
-        1 + u8::from(self.tls) + request
+        let settings = self.transport == Transport::Ws && self.carrier == Carrier::H2;
+        2 + u8::from(self.tls) + u8::from(settings)
     }
 
     /// The lane with this transport and carrier on the project's own server and client, without any

@@ -2,10 +2,6 @@
 //!
 //! One task serves a connection at a time: an upgraded one goes on in a task of its own size, and
 //! gives back what hyper held for it.
-//!
-//! A browser sends cookies with a WebSocket of any site, and CORS does not apply (RFC 6455 10.2):
-//! an `Origin` that is neither the `Host` nor explicitly allowed is refused with 403. A request
-//! without one does not come from a browser, and is served.
 
 use std::convert::Infallible;
 use std::future::{Future, Ready, ready};
@@ -20,10 +16,9 @@ use futures_util::future::{Either, FutureExt as _, OptionFuture};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, ORIGIN,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue,
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
 };
-use hyper::http::uri::Authority;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
@@ -40,6 +35,9 @@ use crate::lanes::ws::Opened;
 use crate::lanes::{self, gzip, up, ws};
 use crate::upward::Upward;
 use crate::wire::Meter;
+pub use origin::origin_allowed;
+
+mod origin;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
 pub const HEAD_BYTES: usize = 8192;
@@ -281,26 +279,6 @@ pub(crate) fn with(
     response
 }
 
-/// Whether a WebSocket may be opened, or a message posted: no `Origin`, the `Host`'s own, or one that is allowed.
-#[must_use]
-pub fn origin_allowed(headers: &HeaderMap, uri: &Uri, allowed: &[String]) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let Ok(origin) = origin.to_str() else { return false };
-    if allowed.iter().any(|one| one.trim_end_matches('/').eq_ignore_ascii_case(origin)) {
-        return true;
-    }
-    let (authority, port) = match origin.split_once("://") {
-        Some(("http", authority)) => (authority, ":80"),
-        Some(("https", authority)) => (authority, ":443"),
-        Some(_) | None => return false,
-    };
-    // HTTP/2 has the host in the request's address (RFC 9113 8.3.1).
-    let named = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = named.or(uri.authority().map(Authority::as_str)).unwrap_or_default();
-    let bare = |authority: &str| authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase();
-    !host.is_empty() && bare(authority) == bare(host)
-}
-
 /// Serves an HTTP/1.1 connection of this project's own lanes to its end.
 pub async fn serve_site<S>(stream: S, meter: Arc<Meter>, site: Arc<Site>)
 where
@@ -386,36 +364,4 @@ fn count_error(meter: &Meter, err: &hyper::Error) {
         (false, false, false) => return,
     };
     meter.refuse(reason);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_foreign_origin_is_refused() {
-        let allowed = ["https://app.example.org".to_owned()];
-        let may = |origin: Option<&'static str>, host: &'static str| {
-            let mut headers = HeaderMap::from_iter([(HOST, HeaderValue::from_static(host))]);
-            headers.extend(origin.map(|origin| (ORIGIN, HeaderValue::from_static(origin))));
-            let (no_uri, authority) = (Uri::from_static("/"), host.parse().unwrap_or_default());
-            let named = origin_allowed(&headers, &no_uri, &allowed);
-            headers.remove(HOST);
-            assert_eq!(origin_allowed(&headers, &authority, &allowed), named, "HTTP/2 {origin:?} {host}");
-            named
-        };
-        for (origin, host, expected) in [
-            (None, "127.0.0.1:8080", true),
-            (Some("http://127.0.0.1:8080"), "127.0.0.1:8080", true),
-            (Some("http://Example.org"), "example.org:80", true),
-            (Some("https://app.example.org"), "127.0.0.1:8080", true),
-            (Some("http://127.0.0.1:8081"), "127.0.0.1:8080", false),
-            (Some("http://evil.example"), "127.0.0.1:8080", false),
-            (Some("http://127.0.0.1:8080.evil.example"), "127.0.0.1:8080", false),
-            (Some("null"), "127.0.0.1:8080", false),
-            (Some("file://"), "", false),
-        ] {
-            assert_eq!(may(origin, host), expected, "{origin:?} {host}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 //! Both HTTP lanes send equally small heads, so that the handshakes can be compared (METHOD M9).
 
 use httparse::{Response, Status};
-use scenarios::{Coding, Lane, Scenario, Transport};
+use scenarios::{Carrier, Coding, Lane, Scenario, Transport};
 use servers::websocket::deflate::{self, Context};
 use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
 
@@ -33,15 +33,16 @@ pub const MAX_HEADERS: usize = 64;
 pub struct Handshake {
     transport: Transport,
     coding: Coding,
-    key: String,
+    /// What an upgrade is proven with; there is none over HTTP/2.
+    key: Option<String>,
 }
 
 impl Handshake {
     /// A handshake for a lane.
     #[must_use]
     pub fn new(lane: Lane) -> Self {
-        let key = if lane.transport == Transport::Ws { generate_key() } else { String::new() };
-        Self { transport: lane.transport, coding: lane.coding, key }
+        let upgrades = lane.transport == Transport::Ws && lane.carrier == Carrier::H1;
+        Self { transport: lane.transport, coding: lane.coding, key: upgrades.then(generate_key) }
     }
 
     /// What the client sends first.
@@ -57,7 +58,7 @@ impl Handshake {
             Transport::Ws => format!(
                 "GET {WS_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
                  sec-websocket-version: 13\r\nsec-websocket-key: {}\r\n{}\r\n",
-                self.key,
+                self.key.as_deref().unwrap_or_default(),
                 self.coding.takeover().map_or(String::new(), |takeover| {
                     format!("sec-websocket-extensions: {}\r\n", deflate::offer(takeover))
                 })
@@ -113,20 +114,27 @@ impl Handshake {
         }
     }
 
-    /// The head of the same request over HTTP/2 (RFC 9113 8.3.1), for a stream of a connection.
+    /// The head of the same request over HTTP/2 (RFC 9113 8.3.1), for a stream of a connection; one for a
+    /// WebSocket is an extended CONNECT (RFC 8441 4 and 5).
     #[must_use]
     pub fn fields(target: &Target, stream: usize) -> Vec<(&'static str, String)> {
-        let scheme = if target.lane.tls { "https" } else { "http" };
-        let coding = target.lane.coding.is_gzip().then(|| ("accept-encoding", "gzip".to_owned()));
-        let fields = [
-            (":method", "GET".to_owned()),
-            (":scheme", scheme.to_owned()),
-            (":path", format!("{SSE_PATH}?client={}", target.client + stream as u64)),
-            (":authority", target.address.to_string()),
-            ("accept", "text/event-stream".to_owned()),
-        ];
-        let last = ("cache-control", "no-store".to_owned());
-        fields.into_iter().chain(coding).chain([last]).collect()
+        let Target { lane, address, client, .. } = target;
+        let text = |name, text: &str| (name, text.to_owned());
+        let path = |path| (":path", format!("{path}?client={}", client + stream as u64));
+        let scheme = text(":scheme", if lane.tls { "https" } else { "http" });
+        let authority = (":authority", address.to_string());
+        if lane.transport == Transport::Ws {
+            let offer = lane.coding.takeover().map(deflate::offer);
+            let connect = [text(":method", "CONNECT"), text(":protocol", "websocket"), scheme];
+            let fields = [path(WS_PATH), authority, text("sec-websocket-version", "13")];
+            let offer = offer.map(|offer| text("sec-websocket-extensions", offer));
+            return connect.into_iter().chain(fields).chain(offer).collect();
+        }
+        let coding = lane.coding.is_gzip().then(|| text("accept-encoding", "gzip"));
+        let fields = [text(":method", "GET"), scheme, path(SSE_PATH), authority];
+        let accept = text("accept", "text/event-stream");
+        let more = [Some(accept), coding, Some(text("cache-control", "no-store"))];
+        fields.into_iter().chain(more.into_iter().flatten()).collect()
     }
 
     /// The head of a message upward over HTTP/2, as small as [`Post::head`](super::post::Post::head).
@@ -159,10 +167,16 @@ impl Handshake {
         }
     }
 
-    /// RFC 6455 4.1, the client's requirements on the server's response.
+    /// RFC 6455 4.1, the client's requirements on the server's response; over HTTP/2 they are a status of
+    /// success and no protocol that was not asked for (RFC 8441 5).
     fn check_upgrade(&self, response: &Response<'_, '_>) -> Result<(), Failure> {
+        let no_protocol = ("sec-websocket-protocol", header(response, "sec-websocket-protocol").is_none());
+        let Some(key) = &self.key else {
+            check_status(response, 200)?;
+            return check_fields(response, &[no_protocol]);
+        };
         check_status(response, 101)?;
-        let accept = derive_accept_key(self.key.as_bytes());
+        let accept = derive_accept_key(key.as_bytes());
         let fits = [
             (
                 "upgrade",
@@ -170,14 +184,19 @@ impl Handshake {
             ),
             ("connection", list(response, "connection").any(|token| token.eq_ignore_ascii_case("upgrade"))),
             ("sec-websocket-accept", header(response, "sec-websocket-accept") == Some(accept.as_str())),
-            ("sec-websocket-protocol", header(response, "sec-websocket-protocol").is_none()),
+            no_protocol,
         ];
-        match fits.iter().find(|(_, fits)| !fits) {
-            None => Ok(()),
-            Some((name, _)) => {
-                let value = header(response, name).unwrap_or("none");
-                Err(Failure::Protocol(format!("wrong `{name}` in the upgrade: {value}")))
-            }
+        check_fields(response, &fits)
+    }
+}
+
+/// The first field of an opening handshake that does not fit.
+fn check_fields(response: &Response<'_, '_>, fits: &[(&str, bool)]) -> Result<(), Failure> {
+    match fits.iter().find(|(_, fits)| !fits) {
+        None => Ok(()),
+        Some((name, _)) => {
+            let value = header(response, name).unwrap_or("none");
+            Err(Failure::Protocol(format!("wrong `{name}` in the upgrade: {value}")))
         }
     }
 }

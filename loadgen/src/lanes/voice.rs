@@ -3,6 +3,7 @@
 //! What a lane adds to a message is counted as it is written, layer by layer. What the peer does not
 //! read waits up to a bound; beyond it a message is refused, and counted by whoever wanted it sent.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scenarios::{Carrier, Transport, upstream};
@@ -19,8 +20,8 @@ pub const MAX_WAITING: usize = 24 * 1024;
 /// Where messages go.
 #[derive(Debug)]
 enum Way {
-    /// Masked text frames on the stream, compressed where that was agreed on.
-    Frames(Option<Box<Deflater>>),
+    /// Masked text frames on the stream, compressed where that was agreed on: by a compressor a client.
+    Frames(Option<(Context, BTreeMap<u64, Deflater>)>),
     /// Length-prefixed frames on the stream.
     Raw,
     /// Requests on a connection of their own.
@@ -45,16 +46,21 @@ impl Voice {
     pub async fn connect(target: &Target, bodies: Arc<Vec<Vec<u8>>>) -> Result<Self, Failure> {
         let lane = target.lane;
         let way = match (lane.transport, lane.carrier) {
-            (Transport::Ws, _) => Way::Frames(
-                lane.coding
-                    .takeover()
-                    .map(|takeover| Box::new(Deflater::new(Context { takeover, window_bits: WINDOW_BITS }))),
-            ),
+            (Transport::Ws, _) => {
+                let context = |takeover| Context { takeover, window_bits: WINDOW_BITS };
+                Way::Frames(lane.coding.takeover().map(|takeover| (context(takeover), BTreeMap::new())))
+            }
             (Transport::Raw, _) => Way::Raw,
             (_, Carrier::H2) => Way::Streams,
             (_, Carrier::H1 | Carrier::Tcp) => Way::Post(Box::new(Post::connect(target).await?)),
         };
         Ok(Self { bodies, way, counts: Bytes::default() })
+    }
+
+    /// Whether messages are requests on streams of the same connection.
+    #[must_use]
+    pub const fn opens_streams(&self) -> bool {
+        matches!(self.way, Way::Streams)
     }
 
     /// The connection beside the stream, where there is one.
@@ -86,8 +92,9 @@ impl Voice {
         let mut carried = layers(message);
         match &mut self.way {
             Way::Frames(None) => write(&mut out, Role::Client, Opcode::Text, false, message),
-            Way::Frames(Some(deflater)) => {
-                let coded = deflater.message(message);
+            Way::Frames(Some((context, deflaters))) => {
+                let coded =
+                    deflaters.entry(client).or_insert_with(|| Deflater::new(*context)).message(message);
                 carried = Bytes { up_coded: coded.len() as u64, messages: 1, ..Bytes::default() };
                 write(&mut out, Role::Client, Opcode::Text, true, &coded);
             }
@@ -153,7 +160,7 @@ mod tests {
         assert_eq!((&frame[..], counts), (&b"\0\0\0\x0512\nhi"[..], Bytes { up_transport: 4, ..plain }));
 
         let context = Context { takeover: false, window_bits: WINDOW_BITS };
-        let (frame, counts) = written(Way::Frames(Some(Box::new(Deflater::new(context)))));
+        let (frame, counts) = written(Way::Frames(Some((context, BTreeMap::new()))));
         let coded = unmasked(&frame);
         assert_eq!((frame[0], usize::from(frame[1] & 0x7F)), (0xC1, coded.len()));
         let read = |plain: &[u8]| Ok(plain.to_vec());

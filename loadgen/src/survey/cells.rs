@@ -49,7 +49,10 @@ pub const CELLS: &[Cell] = &[
         about: "bytes at every payload size, handshakes and joining",
         scenario: "ticker",
         set: &[
-            ("lanes", "[\"sse-h1\", \"ws-h1\", \"raw\", \"sse-h2\", \"sse-h1+tls\", \"ws-h1+tls\"]"),
+            (
+                "lanes",
+                "[\"sse-h1\", \"ws-h1\", \"raw\", \"sse-h2\", \"ws-h2\", \"sse-h1+tls\", \"ws-h1+tls\"]",
+            ),
             ("subscribers", "500"),
             ("duration", "\"1200ms\""),
             ("repetitions", "2"),

@@ -64,6 +64,7 @@ pub fn every_planted_fault_is_counted_once() {
         "sse-h2",
         "sse-h2+mux",
         "ws-h1",
+        "ws-h2",
         "raw",
         "longpoll-h1",
         "sse-h1@reqwest",
@@ -134,8 +135,10 @@ fn greet(stream: &mut TcpStream, lane: Lane) {
         name.eq_ignore_ascii_case("sec-websocket-key").then_some(value)
     });
     if lane.carrier == Carrier::H2 {
-        // RFC 9113 3.4 and 8.3.2: settings, then the head of stream 1: ":status" 200 and "content-type".
-        let head = b"\0\0\0\x04\0\0\0\0\0\0\0\x14\x01\x04\0\0\0\x01\x88\x5f\x11text/event-stream";
+        // RFC 9113 3.4 and 8.3.2: settings, with ENABLE_CONNECT_PROTOCOL (8); then the head of stream 1:
+        // ":status" 200 and "content-type".
+        let head =
+            b"\0\0\x06\x04\0\0\0\0\0\0\x08\0\0\0\x01\0\0\x14\x01\x04\0\0\0\x01\x88\x5f\x11text/event-stream";
         return stream.write_all(head).unwrap();
     }
     let head = match lane.transport {
@@ -161,7 +164,7 @@ fn framed(lane: Lane, scenario: &Scenario, seq: u64, corrupt: bool) -> Vec<u8> {
     }
     let frame = servers::lanes::frame(lane, scenario, seq, &body).unwrap();
     match lane.transport {
-        Transport::Sse if lane.carrier == Carrier::H2 => {
+        Transport::Sse | Transport::Ws if lane.carrier == Carrier::H2 => {
             let length = u32::try_from(frame.len()).unwrap().to_be_bytes();
             [&length[1..], b"\0\0\0\0\0\x01", &frame].concat()
         }

@@ -66,7 +66,7 @@ fn slow_readers_lose_what_the_server_dropped_and_hold_no_more_than_they_may() {
     let _machine = machine();
     let fields =
         "--set slow=0.5 --set lag=4 --set payload=text:8k --set send_buffer=4096 --set receive_buffer=4096";
-    let lanes = "--lanes sse-h1,ws-h1,raw,ws-h1+tls,sse-h1%axum";
+    let lanes = "--lanes sse-h1,ws-h1,raw,ws-h1+tls,sse-h1%axum,sse-h2,ws-h2";
     let mut delivered = Vec::new();
     for read in ["0", "32k"] {
         let run = ran(&format!("-c 40 -r 100 -d 1s {fields} --set slow_read={read} {lanes}"));

@@ -30,7 +30,8 @@ pub static ALL: &[Claim] = &[
         said: "WebSocket needs an upgrade handshake; SSE is plain HTTP.",
         proposition: "Opening a WebSocket costs more than opening an SSE stream, in bytes, in time and in CPU of \
                       either side.",
-        experiment: "connect on sse-h1 and ws-h1, and inside TLS on sse-h1+tls and ws-h1+tls",
+        experiment: "connect on sse-h1 and ws-h1; inside TLS and over HTTP/2, where neither upgrades, on the same pairs with +tls \
+                     and -h2",
         metrics: &[
             "handshake down",
             "handshake up",

@@ -234,10 +234,11 @@ impl Scenario {
         let text_only = self.lanes.iter().find(|lane| lane.transport.is_text_only());
         match text_only {
             Some(lane) if self.binary == Binary::Native => {
-                let able = Lane::all().into_iter().filter(|lane| !lane.transport.is_text_only());
+                let bases = Lane::all().into_iter().filter(|lane| *lane == lane.base());
+                let able = bases.filter(|lane| !lane.transport.is_text_only());
                 let able: Vec<String> = able.map(|lane| lane.to_string()).collect();
                 Err(format!(
-                    "lane `{lane}` carries only UTF-8 text, and the bodies of `{}` are bytes; write `binary = \"base64\"` to send them encoded there, or name lanes that carry bytes: {}",
+                    "lane `{lane}` carries only UTF-8 text, and the bodies of `{}` are bytes; write `binary = \"base64\"` to send them encoded there, or name lanes that carry bytes: {}, with any options",
                     self.payload,
                     able.join(", ")
                 ))

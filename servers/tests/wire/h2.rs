@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::server::{Server, read, rest};
+use scenarios::Transport;
 use servers::http::Limits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -19,6 +20,7 @@ pub type Frame = (u8, u8, u32, Vec<u8>);
 /// RFC 9113 6: the types that a server sends here.
 pub const DATA: u8 = 0x0;
 pub const HEADERS: u8 = 0x1;
+pub const RST_STREAM: u8 = 0x3;
 pub const SETTINGS: u8 = 0x4;
 pub const PING: u8 = 0x6;
 pub const GOAWAY: u8 = 0x7;
@@ -42,10 +44,26 @@ pub fn get(stream: u32, path: &str) -> Vec<u8> {
     request(stream, &[(0x2, "GET"), (0x4, path), (0x1, "a")])
 }
 
+/// RFC 8441 4 and 5: CONNECT with `:scheme` and `:path`, on stream 1, which it does not end; `:protocol` and
+/// what follows it come by name.
+pub fn connect(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    let text = |text: &str| [&[text.len() as u8], text.as_bytes()].concat();
+    let literal = |(name, value): &(&str, &str)| [vec![0], text(name), text(value)].concat();
+    let asked = request(1, &[(0x2, "CONNECT"), (0x1, "a"), (0x4, path)]);
+    let named: Vec<u8> = fields.iter().flat_map(literal).collect();
+    frame(HEADERS, 0x4, 1, &[&asked[9..], &named].concat())
+}
+
+pub const WEBSOCKET: [(&str, &str); 2] = [(":protocol", "websocket"), ("sec-websocket-version", "13")];
+
 /// Connects, asks for the event stream, and reads exactly to the end of the response's head.
 pub async fn subscribe(server: &Server) -> (TcpStream, Vec<u8>) {
     let mut client = TcpStream::connect(server.address).await.unwrap();
-    client.write_all(&[BEGIN, &get(1, "/sse")].concat()).await.unwrap();
+    let request = match server.lane.transport {
+        Transport::Ws => connect("/ws", &WEBSOCKET),
+        Transport::Sse | Transport::Raw | Transport::LongPoll | Transport::Poll => get(1, "/sse"),
+    };
+    client.write_all(&[BEGIN, &request].concat()).await.unwrap();
     let mut bytes = Vec::new();
     loop {
         let (frame, length) = next(&mut client, &mut bytes).await;
@@ -202,4 +220,88 @@ async fn a_large_head_is_refused_over_http2() {
     let said = [frame(HEADERS, 0x1, 1, &block[..16_384]), frame(0x9, 0x4, 1, &block[16_384..])].concat();
     let (_, _, head) = answer(Limits::default(), &said, HEADERS).await;
     assert!(head.3.starts_with(b"\x48\x83\x69\x90\xff"), "431 in the code of RFC 7541 Appendix B: {head:?}");
+}
+
+/// RFC 8441 3: SETTINGS_ENABLE_CONNECT_PROTOCOL is 8; 5.1: the response is ":status = 200", and nothing of
+/// an upgrade. <https://www.rfc-editor.org/rfc/rfc8441>
+#[tokio::test]
+async fn a_websocket_is_a_stream_that_stays_open_both_ways() {
+    let server = Server::start("ws-h2", &[], Limits::default());
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client.write_all(&[BEGIN, &connect("/ws", &WEBSOCKET)].concat()).await.unwrap();
+    let settings = until(&mut client, SETTINGS).await.3;
+    assert!(settings.chunks(6).any(|pair| pair == b"\0\x08\0\0\0\x01"), "{settings:?}");
+    let head = until(&mut client, HEADERS).await;
+    // ":status" 200 (8), and "date" (33) with 22 bytes in the code of RFC 7541 Appendix B.
+    assert_eq!((head.1, head.2, &head.3[..3]), (0x4, 1, &b"\x88\x61\x96"[..]));
+    assert_eq!(head.3.len(), 3 + 22);
+    // RFC 6455 5.5.3: "identical "Application data""; here in two DATA frames, with the mask 0.
+    for part in [&b"\x89\x82\0\0"[..], b"\0\0hi"] {
+        client.write_all(&frame(DATA, 0, 1, part)).await.unwrap();
+    }
+    assert_eq!(until(&mut client, DATA).await, (DATA, 0, 1, b"\x8a\x02hi".to_vec()));
+    client.write_all(&frame(DATA, 0, 1, b"\x88\x82\0\0\0\0\x03\xe8")).await.unwrap();
+    assert_eq!(until(&mut client, DATA).await, (DATA, 0, 1, b"\x88\x02\x03\xe8".to_vec()));
+    // RFC 8441 5: "The orderly TCP-level closures are represented as END_STREAM flags".
+    assert_eq!(until(&mut client, DATA).await, (DATA, 1, 1, Vec::new()));
+    client.write_all(&frame(DATA, 0x1, 1, b"")).await.unwrap();
+    client.write_all(&frame(PING, 0, 0, b"12345678")).await.unwrap();
+    assert_eq!(until(&mut client, PING).await.3, b"12345678", "the connection lives on");
+    assert_eq!(server.hub.subscriptions(), 0);
+}
+
+/// What a client may not ask for, and the status: 405 (over HTTP/2 nothing is upgraded), 400 without the
+/// version of RFC 6455, 501 for another protocol (RFC 9220 3), 403 for a foreign page.
+#[tokio::test]
+async fn what_opens_no_websocket_over_http2_is_refused() {
+    let [protocol, version] = WEBSOCKET;
+    // Over HTTP/2 the page's own host is that of `:authority`, "a".
+    let from = |origin| [protocol, version, ("origin", origin)];
+    for (asked, status) in [
+        (get(1, "/ws"), &b"\x48\x83\x68\x0d\xff"[..]),
+        (connect("/ws", &[protocol, ("sec-websocket-version", "8")]), b"\x8c"),
+        (connect("/ws", &[protocol]), b"\x8c"),
+        (connect("/ws", &[(":protocol", "carrier-pigeon"), version]), b"\x48\x82\x6c\x01"),
+        (connect("/ws", &from("http://b")), b"\x48\x83\x68\x0c\xff"),
+        (connect("/nowhere", &WEBSOCKET), b"\x8d"),
+    ] {
+        let server = Server::start("ws-h2", &[], Limits::default());
+        let mut client = TcpStream::connect(server.address).await.unwrap();
+        client.write_all(&[BEGIN, &asked].concat()).await.unwrap();
+        let head = until(&mut client, HEADERS).await;
+        assert!(head.3.starts_with(status) && head.1 & 1 == 1, "{head:?}, expected {status:?}");
+    }
+    let server = Server::start("ws-h2", &[], Limits::default());
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client.write_all(&[BEGIN, &connect("/ws", &from("http://a"))].concat()).await.unwrap();
+    assert!(until(&mut client, HEADERS).await.3.starts_with(b"\x88"));
+}
+
+/// RFC 8441 4: without the setting, ":protocol" makes a malformed request: RST_STREAM with PROTOCOL_ERROR.
+#[tokio::test]
+async fn a_server_of_event_streams_takes_no_connect() {
+    let asked = connect("/sse", &WEBSOCKET);
+    let (_, _, reset) = answer(Limits::default(), &asked, RST_STREAM).await;
+    assert_eq!((reset.2, reset.3), (1, vec![0, 0, 0, 1]));
+}
+
+/// RFC 9113 6.9: what a client says is taken, and its windows are given back.
+#[tokio::test]
+async fn a_client_may_say_more_than_a_window_holds() {
+    let server = Server::start("ws-h2", &[("window", "65535")], Limits::default());
+    let (mut client, _) = server.subscribe().await;
+    // Pongs that nobody asked for, 131 bytes each.
+    let pongs = [&b"\x8a\xfd\0\0\0\0"[..], &[0; 125]].concat().repeat(125);
+    // RFC 9113 6.9.2: what was set is a stream's window; the connection's is 65,535 for all.
+    let mut left = [65_535; 2];
+    for _ in 0..12 {
+        while left.iter().any(|bytes| *bytes < pongs.len() as u32) {
+            let update = until(&mut client, WINDOW_UPDATE).await;
+            left[update.2 as usize] += u32::from_be_bytes(update.3.try_into().unwrap());
+        }
+        client.write_all(&frame(DATA, 0, 1, &pongs)).await.unwrap();
+        left = left.map(|bytes| bytes - pongs.len() as u32);
+    }
+    server.publish(1);
+    assert!(until(&mut client, DATA).await.3.starts_with(b"\x81"), "it is served as before");
 }

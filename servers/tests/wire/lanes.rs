@@ -24,7 +24,8 @@ fn on_the_wire(lane: Lane, seq: u64, body: &str) -> Vec<u8> {
         Transport::Raw => [&(message.len() as u32).to_be_bytes()[..], message.as_bytes()].concat(),
         Transport::Ws => {
             assert!((126..65_536).contains(&message.len()));
-            [b"\x81\x7e", &(message.len() as u16).to_be_bytes()[..], message.as_bytes()].concat()
+            let said = [b"\x81\x7e", &(message.len() as u16).to_be_bytes()[..], message.as_bytes()].concat();
+            if lane.carrier == Carrier::H2 { frame(DATA, 0, 1, &said) } else { said }
         }
         Transport::Sse => {
             let event = format!("id: {seq}\nevent: quote\ndata: {body}\n\n");
@@ -82,7 +83,10 @@ async fn bytes_travel_as_bytes_or_as_base64() {
         let message = [b"1\nquote\n", &body[..]].concat();
         let expected = match server.lane.transport {
             Transport::Raw => [&(message.len() as u32).to_be_bytes()[..], &message].concat(),
-            Transport::Ws => [&[0x82, message.len() as u8][..], &message].concat(),
+            Transport::Ws => {
+                let said = [&[0x82, message.len() as u8][..], &message].concat();
+                if server.lane.carrier == Carrier::H2 { frame(DATA, 0, 1, &said) } else { said }
+            }
             Transport::Sse => on_the_wire(server.lane, 1, &scenarios::binary::encode(&body)),
             Transport::LongPoll | Transport::Poll => unreachable!("a poll is no stream: `polls.rs`"),
         };

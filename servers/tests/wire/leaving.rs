@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use crate::server::{Server, read};
+use crate::server::{LANES, Server, read};
 use servers::http::Limits;
-
-/// Every server half that pushes.
-const LANES: [&str; 5] = ["raw", "sse-h1", "ws-h1", "sse-h1%axum", "ws-h1%axum"];
 
 /// Clients one after the other, a lane.
 const CYCLES: u64 = 600;

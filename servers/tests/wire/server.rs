@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 /// Every server half there is.
-pub const LANES: [&str; 6] = ["raw", "sse-h1", "sse-h2", "ws-h1", "sse-h1%axum", "ws-h1%axum"];
+pub const LANES: [&str; 7] = ["raw", "sse-h1", "sse-h2", "ws-h1", "ws-h2", "sse-h1%axum", "ws-h1%axum"];
 
 /// A hang fails a test instead of stopping it.
 const HANG: Duration = Duration::from_secs(20);
@@ -126,6 +126,7 @@ pub async fn stop_and_drain(server: &Server, client: &mut TcpStream) -> Vec<u8> 
     match server.lane.transport {
         Transport::Raw => rest(client).await,
         Transport::Sse if server.lane.carrier == Carrier::H2 => read_until(client, H2_END).await,
+        Transport::Ws if server.lane.carrier == Carrier::H2 => read_until(client, H2_AWAY).await,
         Transport::Sse => read_until(client, SSE_END).await,
         Transport::Ws => read_until(client, WS_AWAY).await,
         Transport::LongPoll | Transport::Poll => rest(client).await,
@@ -137,6 +138,9 @@ pub const SSE_END: &[u8] = b"0\r\n\r\n";
 
 /// RFC 9113 6.1: DATA, no bytes of it, END_STREAM, on stream 1.
 pub const H2_END: &[u8] = b"\0\0\0\0\x01\0\0\0\x01";
+
+/// The goodbye of a WebSocket in a DATA frame of stream 1, which goes on until the client has said its own.
+pub const H2_AWAY: &[u8] = b"\0\0\x04\0\0\0\0\0\x01\x88\x02\x03\xe9";
 
 /// RFC 6455 7.4.1: "1001 indicates that an endpoint is "going away", such as a server going down".
 pub const WS_AWAY: &[u8] = b"\x88\x02\x03\xe9";

@@ -4,10 +4,11 @@
 use scenarios::http2::{FIRST_WINDOW, FRAME_BYTES, HEAD_BYTES, MAX_WINDOW};
 
 use super::frame::{self, Broken, Head, Kind};
-use super::stream::{self, State};
+use super::stream::{self, State, Stream};
 use super::{Fault, H2, Told};
 use crate::failure::Failure;
 use crate::lanes::handshake::Handshake;
+use crate::lanes::voice::MAX_WAITING;
 
 /// The settings that there are (RFC 9113 6.5.2).
 const HEADER_TABLE_SIZE: u16 = 0x1;
@@ -16,6 +17,8 @@ const MAX_CONCURRENT_STREAMS: u16 = 0x3;
 const INITIAL_WINDOW_SIZE: u16 = 0x4;
 const MAX_FRAME_SIZE: u16 = 0x5;
 const MAX_HEADER_LIST_SIZE: u16 = 0x6;
+/// RFC 8441 9.1.
+const ENABLE_CONNECT_PROTOCOL: u16 = 0x8;
 
 impl H2 {
     /// The preface, the settings, and the connection's window.
@@ -39,9 +42,76 @@ impl H2 {
     /// Requests a stream.
     pub(super) fn ask(&mut self, number: usize) {
         let block = self.heads.encode(&Handshake::fields(&self.target, number));
-        let flags = frame::END_HEADERS | frame::END_STREAM;
+        let speaks = self.is_two_way();
+        let flags = frame::END_HEADERS | if speaks { 0 } else { frame::END_STREAM };
         frame::write(&mut self.outbox, Kind::Headers, flags, stream::id(number), &block);
-        self.streams[number].state = State::Asked;
+        let stream = &mut self.streams[number];
+        (stream.state, stream.speaks) = (State::Asked, speaks);
+    }
+
+    /// Asks for the first stream once the peer has said that it may be asked for.
+    fn ask_if_it_may(&mut self, hear: &mut impl FnMut(Told<'_>)) {
+        if self.streams[0].was_asked() {
+            return;
+        }
+        if self.peer.connects {
+            return self.ask(0);
+        }
+        let lacks = "HTTP/2: the server's settings lack ENABLE_CONNECT_PROTOCOL: it takes no WebSocket";
+        let failure = Failure::Protocol(lacks.into());
+        for number in 0..self.streams.len() {
+            self.over(number, State::Ended, &failure, hear);
+        }
+    }
+
+    /// Sends what a stream has to say, as far as the peer's windows let it; the rest waits for them.
+    pub(super) fn speak(&mut self, number: usize) {
+        let Self { streams, peer, outbox, counts, .. } = self;
+        let stream = &mut streams[number];
+        while stream.speaks {
+            let room = peer.window.room().min(stream.sending.room()).min(FRAME_BYTES as usize);
+            let Some(words) = stream.outbox() else { return };
+            let length = words.len().min(room);
+            if length == 0 {
+                return;
+            }
+            frame::write(outbox, Kind::Data, 0, stream::id(number), &words[..length]);
+            words.drain(..length);
+            if stream.says {
+                counts.up_transport += frame::HEADER as u64;
+            }
+            let sent = peer.window.send(length) && stream.sending.send(length);
+            debug_assert!(sent, "there was room in both windows");
+        }
+    }
+
+    /// Whether a stream takes words of its client: it is open, and not too many wait for its window.
+    pub fn takes_words(&mut self, number: usize) -> bool {
+        let stream = self.streams.get_mut(number).filter(|stream| stream.speaks);
+        stream.and_then(Stream::outbox).is_some_and(|words| words.len() <= MAX_WAITING)
+    }
+
+    /// Sends words on a stream, or lets them wait for its window.
+    pub fn say(&mut self, number: usize, words: &mut Vec<u8>) {
+        let stream = &mut self.streams[number];
+        stream.says = true;
+        if let Some(outbox) = stream.outbox() {
+            outbox.append(words);
+            self.speak(number);
+        }
+    }
+
+    /// A window is wider: whatever waited for it goes on.
+    fn speak_all(&mut self) {
+        (0..self.streams.len()).for_each(|number| self.speak(number));
+    }
+
+    /// Says the last on a stream: RFC 8441 5, an orderly closure is END_STREAM.
+    pub(super) fn hush(&mut self, number: usize) {
+        self.speak(number);
+        if std::mem::take(&mut self.streams[number].speaks) {
+            frame::write(&mut self.outbox, Kind::Data, frame::END_STREAM, stream::id(number), &[]);
+        }
     }
 
     /// Requests the other streams once the first is open: by then the peer has said how many it takes.
@@ -74,11 +144,16 @@ impl H2 {
             Kind::Settings if head.has(frame::ACK) => {
                 return Err((frame::FRAME_SIZE_ERROR, "an acknowledgement of settings is not empty").into());
             }
-            Kind::Settings => self.settle(payload)?,
+            Kind::Settings => {
+                self.settle(payload)?;
+                self.ask_if_it_may(hear);
+                self.speak_all();
+            }
             Kind::Ping if head.has(frame::ACK) => {}
             Kind::Ping => frame::write(&mut self.outbox, Kind::Ping, frame::ACK, 0, payload),
             Kind::WindowUpdate => {
                 self.widen(head.stream, frame::number(payload) & MAX_WINDOW)?;
+                self.speak_all();
                 self.send_waiting();
             }
             Kind::RstStream => return self.reset(head.stream, frame::number(payload), hear),
@@ -107,6 +182,13 @@ impl H2 {
                     return Err((frame::PROTOCOL_ERROR, "a server may not enable pushing"));
                 }
                 MAX_CONCURRENT_STREAMS => self.peer.max_streams = value,
+                // RFC 8441 3: "The value of the parameter MUST be 0 or 1"; "MUST NOT send a
+                // SETTINGS_ENABLE_CONNECT_PROTOCOL parameter with the value of 0 after previously sending
+                // a value of 1".
+                ENABLE_CONNECT_PROTOCOL if value > 1 || self.peer.connects && value == 0 => {
+                    return Err((frame::PROTOCOL_ERROR, "extended CONNECT is neither taken nor not"));
+                }
+                ENABLE_CONNECT_PROTOCOL => self.peer.connects = value == 1,
                 INITIAL_WINDOW_SIZE => self.first_window(value)?,
                 MAX_FRAME_SIZE if !(FRAME_BYTES..1 << 24).contains(&value) => {
                     return Err((frame::PROTOCOL_ERROR, "the largest frame is none that may be"));

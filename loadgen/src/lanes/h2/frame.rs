@@ -159,7 +159,7 @@ impl Head {
 /// Appends a frame.
 pub fn write(out: &mut Vec<u8>, kind: Kind, flags: u8, stream: u32, payload: &[u8]) {
     let bits = KINDS.iter().find(|row| row.1 == kind).expect("every kind has its row").0;
-    let length = u32::try_from(payload.len()).expect("a client's frames are small").to_be_bytes();
+    let length = u32::try_from(payload.len()).expect("a frame is no larger than was agreed").to_be_bytes();
     out.extend_from_slice(&length[1..]);
     out.extend([bits, flags]);
     out.extend(stream.to_be_bytes());

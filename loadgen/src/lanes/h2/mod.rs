@@ -4,7 +4,7 @@
 //! Own code rather than a library's, because each event's place on the wire and every byte's layer are
 //! measured here. DATA is handed on as it comes, without a copy; what is to be sent waits in an outbox.
 
-use scenarios::{Event, Http2};
+use scenarios::{Event, Http2, Transport};
 
 use super::handshake::Handshake;
 use super::{Bytes, Target};
@@ -120,19 +120,26 @@ pub struct H2 {
 struct Peer {
     begun: bool,
     max_streams: u32,
+    /// Whether it takes extended CONNECT (RFC 8441 3).
+    connects: bool,
     first_window: u32,
     window: Sending,
 }
 
 impl H2 {
-    /// A connection of as many streams as the target says; its first words, and the first request, are
-    /// in the outbox.
+    /// A connection of as many streams as the target says; its first words, and the first request if it
+    /// may be sent at once, are in the outbox.
     #[must_use]
     pub fn new(target: &Target) -> Self {
         let (settings, streams) = (Http2::of(target.lane, &target.scenario), target.streams);
         let first = scenarios::http2::FIRST_WINDOW;
-        let peer =
-            Peer { begun: false, max_streams: u32::MAX, first_window: first, window: Sending::new(first) };
+        let peer = Peer {
+            begun: false,
+            max_streams: u32::MAX,
+            connects: false,
+            first_window: first,
+            window: Sending::new(first),
+        };
         let mut connection = Self {
             at: At::Head([0; HEADER], 0),
             payload: Vec::new(),
@@ -154,8 +161,16 @@ impl H2 {
             over: None,
         };
         connection.begin_connection();
-        connection.ask(0);
+        if !connection.is_two_way() {
+            connection.ask(0);
+        }
         connection
+    }
+
+    /// Whether its streams carry WebSockets: each is asked for by an extended CONNECT, not before the peer
+    /// has said that it takes such (RFC 8441 3), and stays open from this side.
+    fn is_two_way(&self) -> bool {
+        self.target.lane.transport == Transport::Ws
     }
 
     /// Takes what was received up to the head of the first stream's response; how many bytes that

@@ -30,6 +30,10 @@ pub struct Stream {
     pub window: Receiving,
     /// What the peer lets us send.
     pub sending: Sending,
+    /// This side may still send on it.
+    pub speaks: bool,
+    /// Messages of its client have gone on it, so what frames them is counted.
+    pub says: bool,
     /// What its decoder had received and counted at the last look.
     received: u64,
 }
@@ -40,6 +44,8 @@ impl Stream {
             state: State::Idle,
             window: Receiving::new(window),
             sending: Sending::new(scenarios::http2::FIRST_WINDOW),
+            speaks: false,
+            says: false,
             received: 0,
         }
     }
@@ -69,6 +75,14 @@ impl Stream {
         match &self.state {
             State::Open(decoder) => decoder.at_end(),
             State::Idle | State::Asked | State::Ended | State::Left => Failure::Ended,
+        }
+    }
+
+    /// What waits to be sent on it.
+    pub fn outbox(&mut self) -> Option<&mut Vec<u8>> {
+        match &mut self.state {
+            State::Open(decoder) => decoder.outbox(),
+            State::Idle | State::Asked | State::Ended | State::Left => None,
         }
     }
 

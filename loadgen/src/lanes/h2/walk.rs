@@ -141,6 +141,7 @@ impl H2 {
             hear(Told::Event(number, event, end));
         });
         self.received += bytes.len() as u64;
+        self.speak(number);
         if let Err(failure) = fed {
             self.leave(number, &failure, hear);
         }
@@ -295,6 +296,7 @@ impl H2 {
     /// The peer has ended a stream in good order; whether what it carried is complete, its decoder knows.
     pub(super) fn ended(&mut self, number: usize, hear: &mut impl FnMut(Told<'_>)) {
         let failure = self.streams[number].at_end();
+        self.hush(number);
         self.over(number, State::Ended, &failure, hear);
     }
 

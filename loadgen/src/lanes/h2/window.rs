@@ -49,6 +49,12 @@ impl Sending {
         Self(i64::from(size))
     }
 
+    /// How much may be sent now.
+    #[must_use]
+    pub fn room(self) -> usize {
+        usize::try_from(self.0).unwrap_or(0)
+    }
+
     /// The peer lets us send so many bytes more, or fewer; false above what a window may be.
     pub fn change(&mut self, bytes: i64) -> bool {
         self.0 += bytes;
@@ -89,6 +95,20 @@ mod tests {
         let mut window = Sending::new(65_535);
         assert!(window.change(-100_000) && window.change(i64::from(MAX_WINDOW)));
         assert!(!window.change(65_536));
+        assert_eq!(Sending::new(7).room(), 7);
+    }
+
+    /// RFC 9113 6.9.2: "A change to SETTINGS_INITIAL_WINDOW_SIZE can cause the available space in a
+    /// flow-control window to become negative [...] A sender MUST track the negative flow-control window and
+    /// MUST NOT send new flow-controlled frames until it receives WINDOW_UPDATE frames that cause the
+    /// flow-control window to become positive."
+    #[test]
+    fn below_zero_there_is_no_room() {
+        let mut window = Sending::new(10);
+        assert!(window.change(-15));
+        assert_eq!(window.room(), 0);
+        assert!(window.change(6));
+        assert_eq!(window.room(), 1);
     }
 
     /// RFC 9113 6.9.1: "The sender MUST NOT send a flow-controlled frame with a length that exceeds the space

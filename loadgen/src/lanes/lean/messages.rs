@@ -48,7 +48,7 @@ impl Lean {
     /// # Errors
     /// A socket is broken.
     pub fn say(&mut self, client: u64, number: u64) -> Result<bool, Failure> {
-        let Self { voice: Some(voice), outgoing, tls, layer, .. } = self else { return Ok(false) };
+        let Self { voice: Some(voice), outgoing, tls, layer, clients, .. } = self else { return Ok(false) };
         let message = voice.message(client, number);
         if let Some(post) = voice.beside_mut() {
             let taken = post.queue(message);
@@ -58,7 +58,15 @@ impl Lean {
             return Ok(false);
         }
         let taken = match layer {
-            Layer::Many(h2) => h2.post(client, message),
+            Layer::Many(h2) if voice.opens_streams() => h2.post(client, message),
+            Layer::Many(h2) => {
+                let stream = usize::try_from(client - clients.start).expect("a client of this connection");
+                let takes = h2.takes_words(stream);
+                if takes {
+                    h2.say(stream, &mut voice.write(client, &message));
+                }
+                takes
+            }
             Layer::One(_) => {
                 let mut frame = voice.write(client, &message);
                 outgoing.append(&mut sealed(Some(&mut frame), tls.as_mut().map(|secured| &mut secured.tls))?);

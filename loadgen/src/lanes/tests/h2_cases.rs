@@ -51,13 +51,13 @@ pub fn connection(lane: &str, streams: usize) -> H2 {
 
 /// What came of some bytes.
 #[derive(Debug, PartialEq)]
-struct Heard {
-    opened: Vec<usize>,
-    events: Vec<(usize, Seen)>,
-    over: Vec<(usize, Failure)>,
-    end: Result<(), Failure>,
-    counts: Bytes,
-    said: Vec<u8>,
+pub struct Heard {
+    pub opened: Vec<usize>,
+    pub events: Vec<(usize, Seen)>,
+    pub over: Vec<(usize, Failure)>,
+    pub end: Result<(), Failure>,
+    pub counts: Bytes,
+    pub said: Vec<u8>,
 }
 
 /// Feeds reads of so many bytes; `said` is what came after the first request.
@@ -65,7 +65,7 @@ fn hear(streams: usize, bytes: &[u8], split: usize) -> Heard {
     hear_on("sse-h2", streams, bytes, split)
 }
 
-fn hear_on(lane: &str, streams: usize, bytes: &[u8], split: usize) -> Heard {
+pub fn hear_on(lane: &str, streams: usize, bytes: &[u8], split: usize) -> Heard {
     let mut h2 = connection(lane, streams);
     h2.pinpoint();
     h2.outbox().clear();
@@ -85,7 +85,7 @@ fn heard(bytes: &[u8]) -> Heard {
     heard_on("sse-h2", bytes)
 }
 
-fn heard_on(lane: &str, bytes: &[u8]) -> Heard {
+pub fn heard_on(lane: &str, bytes: &[u8]) -> Heard {
     let whole = hear_on(lane, 1, bytes, bytes.len());
     for split in 1..bytes.len().min(60) {
         assert_eq!(hear_on(lane, 1, bytes, split), whole, "split into {split}");

@@ -18,6 +18,7 @@ mod splits;
 mod sse_cases;
 mod tls_cases;
 mod ws_cases;
+mod ws_h2_cases;
 
 /// An event that outlives its read.
 #[derive(Clone, Debug, PartialEq, Eq)]

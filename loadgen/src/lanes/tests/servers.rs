@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Seen, h2_cases};
+use super::{Seen, h2_cases, ws_h2_cases};
 use crate::failure::Failure;
 use crate::lanes::crowd::Crowd;
 use crate::lanes::{Arrival, Bytes, Sink, Subscriber, Target, tls};
@@ -166,6 +166,7 @@ async fn every_client_delivers_what_a_good_server_says() {
     let tungstenite: [&[u8]; 2] = [plain.as_bytes(), WS_EVENTS];
     let raw: [&[u8]; 2] = [b"\x00\x00\x00\x00", RAW_EVENTS];
     let h2: [&[u8]; 3] = [h2_cases::HEAD, h2_cases::EVENTS, h2_cases::END];
+    let ws_h2: [&[u8]; 3] = [ws_h2_cases::HEAD, ws_h2_cases::EVENTS, ws_h2_cases::END];
     let h2_gzip: [&[u8]; 3] = [h2_cases::GZIP_HEAD, h2_cases::GZIP_EVENTS, h2_cases::END];
     for (lane, parts) in [
         ("sse-h1", &sse[..]),
@@ -176,9 +177,11 @@ async fn every_client_delivers_what_a_good_server_says() {
         ("raw", &raw),
         ("sse-h2", &h2),
         ("sse-h2+gzip", &h2_gzip),
+        ("ws-h2", &ws_h2),
         ("sse-h1+tls", &sse),
         ("sse-h2+tls", &h2),
         ("ws-h1+tls", &ws),
+        ("ws-h2+tls", &ws_h2),
         ("raw+tls", &raw),
     ] {
         for parts in [parts.to_vec(), vec![parts.concat().leak()]] {
@@ -186,7 +189,7 @@ async fn every_client_delivers_what_a_good_server_says() {
             assert_eq!(summary(&session), expected, "{lane}");
             assert_eq!(session.end, Failure::Ended, "{lane}");
             let total: usize = parts.iter().map(|part| part.len()).sum();
-            let longer = if lane.starts_with("ws") { 28 - 3 } else { 0 };
+            let longer = if lane.starts_with("ws-h1") { 28 - 3 } else { 0 };
             if let Some(counts) = session.counts {
                 assert_eq!(counts.payload, if lane.contains("gzip") { 0 } else { 4 }, "{lane}");
                 // What TLS adds is checked to the byte in `tls_cases`, and against the kernel.
@@ -336,7 +339,9 @@ async fn a_bad_answer_is_a_clear_failure() {
         ("sse-h2", b"HTTP/1.1 400 Bad Request\r\n".to_vec(), "HTTP/2: a frame is larger than was agreed"),
         ("sse-h2", Vec::new(), "closed before it answered"),
         ("sse-h2", [&h2_cases::HEAD[..20], b"\x8d"].concat(), "closed before it answered"),
-        ("sse-h2", h2_404, "status 404"),
+        ("sse-h2", h2_404.clone(), "status 404"),
+        ("ws-h2", h2_404, "lack ENABLE_CONNECT_PROTOCOL"),
+        ("ws-h2", [&ws_h2_cases::HEAD[..24], b"\x8d"].concat(), "status 404"),
         ("sse-h2", h2_cases::GZIP_HEAD.into(), "content encoding `gzip` is not the `identity`"),
         ("sse-h2+gzip", h2_cases::HEAD.into(), "content encoding `identity` is not the `gzip`"),
         ("raw", b"HTTP/1.1 400\r\n".to_vec(), "raw frame of"),
