@@ -100,6 +100,10 @@ fn half(
     let mut behind = Vec::new();
     for lane in lanes {
         behind.push(connected(*lane, &few, cores)?);
+        // Those that are there must outlive the start of those that are not.
+        if beats {
+            behind.iter_mut().try_for_each(|(lane, _)| lane.beat())?;
+        }
     }
     let patience = scenario.idle_timeout.0;
     let half_ns = u64::try_from(patience.as_nanos() / 2).expect("bounded by its checks");
