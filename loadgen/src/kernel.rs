@@ -5,9 +5,11 @@
 //! kernel's own header (include/uapi/linux/inet_diag.h and tcp.h).
 
 use std::io;
+use std::net::TcpStream;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use anyhow::{Context, Result};
+use nix::libc;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
 };
@@ -21,6 +23,10 @@ const INFO: u16 = 2; // INET_DIAG_INFO
 const MESSAGE: usize = 72; // sizeof(struct inet_diag_msg)
 const HEADER: usize = 16; // sizeof(struct nlmsghdr)
 const TCP: u8 = 6;
+const TCP_INFO_BYTES: usize = 256;
+/// `TCP_TIME_WAIT`, `TCP_CLOSE_WAIT`, `TCP_LAST_ACK` and `TCP_CLOSING` (include/net/tcp_states.h): the peer has
+/// sent its FIN.
+const FIN_CAME: [u8; 4] = [6, 8, 9, 11];
 const ESTABLISHED: u32 = 1 << 1;
 
 /// Which end of the connections the port belongs to.
@@ -81,6 +87,65 @@ pub fn queued(ports: &[u16]) -> Result<(u64, u64)> {
         received += dump(*port, End::Client)?.iter().map(|one| one.receive_queue).sum::<u64>();
     }
     Ok((sending, received))
+}
+
+/// What the kernel counted for one connection of this process's own, at the client's end, and how many bytes
+/// of it wait to be read. Of connections that close before a dump could show them.
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn of(stream: &TcpStream) -> io::Result<(KernelCounts, u64)> {
+    loop {
+        let (before, unread) = (counters(&tcp_info(stream)?), unread(stream)?);
+        let after = tcp_info(stream)?;
+        let one = counters(&after);
+        // Else something came between the two questions.
+        if before == one {
+            // METHOD M9: "tcpi_bytes_received counts a FIN".
+            let fin = u64::from(FIN_CAME.contains(&after[0]));
+            let counts = KernelCounts {
+                down_bytes: one.bytes_received - fin,
+                up_bytes: one.bytes_sent - one.bytes_retransmitted,
+                down_segments: one.segments_in,
+                up_segments: one.segments_out,
+                down_data_segments: one.data_segments_in,
+                up_data_segments: one.data_segments_out,
+                ..KernelCounts::default()
+            };
+            return Ok((counts, unread));
+        }
+    }
+}
+
+/// `struct tcp_info` of a socket, zeros beyond what this kernel knows.
+#[expect(unsafe_code, reason = "neither nix, rustix nor socket2 reads TCP_INFO")]
+fn tcp_info(stream: &TcpStream) -> io::Result<[u8; TCP_INFO_BYTES]> {
+    let mut info = [0; TCP_INFO_BYTES];
+    let mut length = libc::socklen_t::try_from(TCP_INFO_BYTES).expect("a small constant");
+    // SAFETY: the kernel writes at most `length` bytes to `info`, which are there; any bytes are a valid `u8`.
+    let asked = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            info.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if asked == 0 { Ok(info) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Bytes that wait to be read; the end of the connection is none.
+fn unread(stream: &TcpStream) -> io::Result<u64> {
+    let mut room = vec![0; 1 << 16];
+    loop {
+        match stream.peek(&mut room) {
+            Ok(length) if length < room.len() => return Ok(length as u64),
+            Ok(_) => room.resize(2 * room.len(), 0),
+            Err(err) if err.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Err(err) => return Err(err),
+        }
+    }
 }
 
 fn dump(port: u16, end: End) -> Result<Vec<Counters>> {
@@ -182,7 +247,7 @@ fn number<const N: usize>(bytes: &[u8], offset: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::io::{Read as _, Write as _};
-    use std::net::{TcpListener, TcpStream};
+    use std::net::TcpListener;
 
     use super::*;
 
@@ -202,6 +267,32 @@ mod tests {
         assert_eq!((steady.down_bytes, steady.up_bytes, steady.server_sent_bytes), (12_345, 321, 12_345));
         assert_eq!(steady.up_data_segments, 1);
         assert!(steady.down_data_segments >= 1 && steady.retransmits == 0);
+    }
+
+    /// What is read, what waits and the end of the connection, each counted as what it is.
+    #[test]
+    fn a_connection_of_ones_own_tells_what_came_and_what_waits() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        assert_eq!(
+            of(&client).unwrap(),
+            (KernelCounts { down_segments: 1, up_segments: 2, ..KernelCounts::default() }, 0)
+        );
+        client.write_all(b"hello").unwrap();
+        server.read_exact(&mut [0; 5]).unwrap();
+        server.write_all(&[7; 300]).unwrap();
+        client.set_nonblocking(false).unwrap();
+        client.read_exact(&mut [0; 100]).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (counts, unread) = of(&client).unwrap();
+        assert_eq!((counts.down_bytes, counts.up_bytes, unread), (300, 5, 200));
+        drop(server);
+        client.set_nonblocking(false).unwrap();
+        client.read_to_end(&mut Vec::new()).unwrap();
+        let (counts, unread) = of(&client).unwrap();
+        assert_eq!((counts.down_bytes, unread), (300, 0));
     }
 
     #[test]

@@ -91,41 +91,46 @@ impl Tls {
     ) -> Result<(), Failure> {
         let before = self.received - self.rest.len() as u64;
         self.received += input.len() as u64;
+        let taken;
         if self.rest.is_empty() {
-            let done = self.walk(input, before, &mut take)?;
+            let done;
+            (done, taken) = self.walk(input, before, &mut take)?;
             self.rest.extend_from_slice(&input[done..]);
         } else {
             let mut bytes = std::mem::take(&mut self.rest);
             bytes.extend_from_slice(input);
-            let done = self.walk(&mut bytes, before, &mut take)?;
+            let done;
+            (done, taken) = self.walk(&mut bytes, before, &mut take)?;
             if done < bytes.len() {
                 bytes.drain(..done);
                 self.rest = bytes;
             }
         }
-        if self.closed { Err(Failure::Ended) } else { Ok(()) }
+        if self.closed { taken.and(Err(Failure::Ended)) } else { taken }
     }
 
-    /// Walks over whole records; returns how many bytes are done with. A handshake message may span
-    /// records, and then they are given again with the next.
+    /// Walks over whole records; returns how many bytes are done with, and what became of what they hold: a
+    /// stream may end in a record, and the connection go on behind it. A handshake message may span records, and
+    /// then they are given again with the next.
     fn walk(
         &mut self,
         bytes: &mut [u8],
         before: u64,
         take: &mut impl FnMut(&[u8], u64) -> Result<(), Failure>,
-    ) -> Result<usize, Failure> {
-        let (mut done, mut end) = (0, 0);
-        while let Some(length) = record(&bytes[end..])? {
+    ) -> Result<(usize, Result<(), Failure>), Failure> {
+        let (mut done, mut end, mut taken) = (0, 0, Ok(()));
+        while let Some(length) = record(&bytes[end..])?.filter(|_| taken.is_ok()) {
             end += length;
             self.records += 1;
             let mut opened = 0;
             done += self.turn(&mut bytes[done..end], &mut |plain| {
                 opened += plain.len() as u64;
-                take(plain, before + end as u64)
+                taken = std::mem::replace(&mut taken, Ok(())).and_then(|()| take(plain, before + end as u64));
+                Ok(())
             })?;
             self.opened += opened;
         }
-        Ok(done)
+        Ok((done, taken))
     }
 
     /// Does all that rustls can do with these bytes; returns how many it is done with.
