@@ -247,7 +247,16 @@ fn read_lean(address: SocketAddr, lane: Lane, scenario: &Arc<Scenario>, received
     expect_events(scenario);
     servers::host::runtime().expect("a runtime").block_on(async {
         let scenario = Arc::clone(scenario);
-        let target = Target { lane, address, source: None, client: 0, streams: 1, scenario, tls: None };
+        let target = Target {
+            lane,
+            address,
+            source: None,
+            client: 0,
+            streams: 1,
+            scenario,
+            tls: None,
+            after: Vec::new(),
+        };
         let crowd = Crowd::start().expect("an epoll");
         for index in 0..CONNECTIONS {
             let subscriber = Subscriber::connect(&target).await.expect("the server answers");

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as V2Reader, Serializer as _, V2Serializer};
 use results::LatencyHistogram;
-use results::run::{Bytes, Ledger, Slice, Slow, Sockets};
+use results::run::{Bytes, Ending, KernelCounts, Ledger, Slice, Slow, Sockets};
 use scenarios::{Lane, Moment, Payload, Scenario, Schedule, Senders};
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,8 @@ pub struct FleetOrder {
     pub address: SocketAddr,
     /// Number of its first client, of all clients of the lane.
     pub first_client: u64,
+    /// How many clients it is to be.
+    pub clients: u64,
     /// The certificate to trust on a lane inside TLS, DER.
     pub certificate: Option<Vec<u8>>,
     /// The core to pin the process to.
@@ -75,6 +77,12 @@ pub enum FleetCommand {
     /// From now on slow readers read slowly, or like all others and what waits for them; answered by
     /// [`FleetReply::Armed`].
     Slow(bool),
+    /// Let the clients come, each for a stream of its own; answered by [`FleetReply::Visited`] when the last
+    /// of them is done.
+    Visit {
+        /// When the first of them may ask.
+        start: Moment,
+    },
     /// Close the account of the armed phase; answered by [`FleetReply::Phase`].
     Close {
         /// The first sequence number that was not published.
@@ -119,6 +127,8 @@ pub enum FleetReply {
     Phase(Box<Phase>),
     /// What connecting cost.
     Joined(Box<Joined>),
+    /// What came of streams of their own.
+    Visited(Box<Visited>),
     /// It cannot do what it was told.
     Failed {
         /// Why, for people.
@@ -150,6 +160,58 @@ pub struct Phase {
     pub samples: Vec<SampledRead>,
     /// Subscribers whose stream ended or broke, by kind, over the process's life.
     pub failures: BTreeMap<String, (u64, String)>,
+}
+
+/// The account of streams of one's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Visited {
+    /// Events by what became of them, of all streams.
+    pub ledger: Ledger,
+    /// From the instants at which events were due, counted from the requests.
+    pub latency: LatencyHistogram,
+    /// Sum of the same, ns.
+    pub latency_sum_ns: u64,
+    /// Between neighbouring events of a stream: change of latency.
+    pub jitter: LatencyHistogram,
+    /// The same: time between their arrivals.
+    pub gap: LatencyHistogram,
+    /// From the request to the open stream, of new connections.
+    pub connect: LatencyHistogram,
+    /// From the request to the first event, of first streams.
+    pub first_event: LatencyHistogram,
+    /// From the request to knowing of the end.
+    pub completion: LatencyHistogram,
+    /// Lateness of the requests.
+    pub ask_lag: LatencyHistogram,
+    /// From the kernel's receive stamp to the read, on sampled connections.
+    pub pickup: LatencyHistogram,
+    /// What the clients saw of the ends, by how they were told.
+    pub endings: Vec<Ending>,
+    /// One entry for each stream.
+    pub visits: Vec<Visit>,
+    /// Bytes of all connections by layer.
+    pub bytes: Bytes,
+    /// The same as the kernel counted them, at the client's ends.
+    pub kernel: KernelCounts,
+    /// Bytes that had arrived when a connection was closed, and were not read.
+    pub unread_bytes: u64,
+    /// SHA-256 over the bodies that client 0 received in its first stream; `None` where another fleet has it.
+    pub witness_sha256: Option<String>,
+    /// Failures by kind, with one example each.
+    pub failures: BTreeMap<String, (u64, String)>,
+    /// Options of the first connection.
+    pub sockets: Option<Sockets>,
+}
+
+/// What one client received in one stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visit {
+    /// The client.
+    pub client: u64,
+    /// Which of its streams, from 0.
+    pub visit: u32,
+    /// Events that arrived.
+    pub received: u64,
 }
 
 /// One second of the time line of one fleet; a histogram, because quantiles cannot be added.

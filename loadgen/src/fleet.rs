@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::lanes::crowd::{Bell, Crowd, Pace, Timetable};
 use crate::lanes::voice::Voice;
 use crate::lanes::{READ_BUFFER, Subscriber, Target, tls};
+use crate::session::{self, Clients};
 use crate::upward::Upward;
 
 /// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
@@ -135,6 +136,7 @@ impl Fleet {
             streams: 1,
             scenario,
             tls,
+            after: Vec::new(),
         };
         let crowd = Arc::new(Crowd::start().context("cannot make an epoll")?);
         let bodies = (order.scenario.upstream > 0.0).then(|| Arc::new(upstream::bodies(&order.scenario)));
@@ -171,6 +173,7 @@ impl Fleet {
             }
             FleetCommand::Close { end_seq } => self.close(end_seq).await,
             FleetCommand::Joins => FleetReply::Joined(Box::new(desk::at(|desk| desk.joined()))),
+            FleetCommand::Visit { start } => self.visit(start).await,
             FleetCommand::Exit => std::process::exit(0),
         }
     }
@@ -200,6 +203,18 @@ impl Fleet {
             woken.notified().await;
         }
         connected()
+    }
+
+    async fn visit(&self, start: Moment) -> FleetReply {
+        let Some(session) = self.order.scenario.session.clone() else {
+            return FleetReply::Failed { text: "this scenario has no streams of one's own".into() };
+        };
+        let (target, first) = (self.target.clone(), self.order.first_client);
+        let (end, sample_every) = (first + self.order.clients, self.order.sample_every);
+        match session::visit(Clients { target, session, first, end, sample_every }, start).await {
+            Ok(visited) => FleetReply::Visited(Box::new(visited)),
+            Err(err) => FleetReply::Failed { text: format!("cannot make a timer: {err}") },
+        }
     }
 
     async fn close(&self, end_seq: u64) -> FleetReply {

@@ -29,6 +29,8 @@ pub struct Cores {
     pub client: Option<usize>,
 }
 
+mod visits;
+
 /// Connections one process holds at most: below the descriptors it may have, with room for others.
 pub const CONNECTIONS_PER_WORKER: u64 = 19_000;
 

@@ -22,6 +22,7 @@ pub mod progress;
 pub mod recorder;
 pub mod repetition;
 pub mod runner;
+pub mod session;
 pub mod stages;
 pub mod steps;
 pub mod survey;

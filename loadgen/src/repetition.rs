@@ -243,7 +243,8 @@ fn shifted(blocks: &[Block], next_seq: &[u64]) -> Vec<Block> {
         .collect()
 }
 
-fn socket_rows(
+/// The options of a lane's sockets, by lane and side.
+pub fn socket_rows(
     lane: &LaneProcesses,
     scenario: &Scenario,
     joined: &Joined,

@@ -12,7 +12,7 @@ use scenarios::Plan;
 use crate::lane::Cores;
 use crate::progress::Progress;
 use crate::repetition::{self, Repeated};
-use crate::{environment, heartbeats, memory, preflight, steps, sweep, tabs, validity};
+use crate::{environment, heartbeats, memory, preflight, session, steps, sweep, tabs, validity};
 
 /// Runs a plan and saves it into `folder` as it grows. A worker's death or a refused connection
 /// comes back beside the run, which holds what was measured before.
@@ -96,7 +96,10 @@ fn phases(
         if stopped() {
             return Ok(());
         }
-        let repeated = repetition::run(plan, index, cores, progress, stop)?;
+        let repeated = match &plan.scenario.session {
+            None => repetition::run(plan, index, cores, progress, stop)?,
+            Some(session) => session::run::run(plan, session, index, cores, progress, stop)?,
+        };
         let complete = repeated.complete;
         add(run, repeated, index);
         run.partial = !(complete && index + 1 == plan.repetitions.len());

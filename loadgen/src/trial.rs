@@ -95,6 +95,7 @@ pub fn build(facts: Facts<'_>) -> Result<Trial> {
         publish_lag,
         slow,
         heartbeats: None,
+        session: None,
         stages: if shows_bytes { stages } else { Stages::default() },
     })
 }

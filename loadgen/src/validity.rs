@@ -190,6 +190,14 @@ impl Findings<'_> {
             );
         }
         let mut ended = disconnected;
+        if let Some(leaked) =
+            self.trial.session.as_ref().map(|session| session.leaked).filter(|leaked| *leaked > 0)
+        {
+            self.add(
+                Severity::Doubt,
+                format!("the server still held {leaked} streams 5 s after their clients had gone"),
+            );
+        }
         for (kind, count) in self.trial.failures.clone() {
             let others = count.saturating_sub(ended);
             ended = ended.saturating_sub(count);
@@ -245,18 +253,21 @@ impl Findings<'_> {
     fn bytes(&mut self) {
         let trial = self.trial;
         let Some(kernel) = trial.kernel else { return };
-        let hidden = trial.bytes.down() == 0;
-        if !hidden && trial.bytes.down() != kernel.down_bytes {
+        let decoded = match &trial.session {
+            None => trial.bytes.down(),
+            // Connections are counted from their first byte to their last, read or not.
+            Some(session) => trial.bytes.received() + session.unread_bytes,
+        };
+        if decoded != 0 && decoded != kernel.down_bytes {
             self.add(
                 Severity::Invalid,
                 format!(
                     "bytes do not add up: decoded {}, the kernel received {}",
-                    trial.bytes.down(),
-                    kernel.down_bytes
+                    decoded, kernel.down_bytes
                 ),
             );
         }
-        if kernel.server_sent_bytes != kernel.down_bytes {
+        if trial.session.is_none() && kernel.server_sent_bytes != kernel.down_bytes {
             self.add(
                 Severity::Doubt,
                 format!(

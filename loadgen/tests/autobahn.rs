@@ -171,6 +171,7 @@ fn converse(address: SocketAddr, lane: Lane, path: &str) -> Vec<u8> {
         streams: 1,
         scenario: Arc::new(scenario()),
         tls: None,
+        after: Vec::new(),
     };
     let handshake = Handshake::new(lane);
     let request = String::from_utf8(handshake.request(&target)).unwrap();

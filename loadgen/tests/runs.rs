@@ -10,6 +10,8 @@ mod common;
 #[path = "runs/messages.rs"]
 mod messages;
 mod processes;
+#[path = "runs/sessions.rs"]
+mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -18,17 +18,22 @@ mod layers;
 pub fn measured(run: &Run) -> String {
     let scenario = &run.scenario;
     let names: Vec<String> = lanes(run).iter().map(ToString::to_string).collect();
+    let (each, lasting) = match &scenario.session {
+        None => (addressed(scenario.audience), format!("publishing {}", publishing(run))),
+        Some(session) => (
+            format!(" to each in streams of {}", session.events),
+            format!("watching every subscriber for {}", scenario.duration),
+        ),
+    };
     format!(
-        "{}: {} subscribers per lane, {} events/s of {}{}, on {} ({} of {} repetitions, each publishing {}).",
+        "{}: {} subscribers per lane, {} events/s of {}{each}, on {} ({} of {} repetitions, each {lasting}).",
         run.name,
         number(scenario.subscribers.0 as f64),
         number(scenario.rate),
         scenario.payload,
-        addressed(scenario.audience),
         if names.is_empty() { "no lane yet".to_owned() } else { names.join(", ") },
         repetitions(run),
         scenario.repetitions,
-        publishing(run),
     )
 }
 

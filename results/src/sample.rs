@@ -170,6 +170,7 @@ fn trial(lane: Lane, at: usize, lanes: usize, repetition: u64, level: f64, draw:
         opening: Some(opening(lane, repetition, handshake)),
         slow: None,
         heartbeats: None,
+        session: None,
         stages: stages(draw, millis * level, events),
         blocks,
         bytes,

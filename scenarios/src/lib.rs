@@ -17,6 +17,7 @@ pub mod quantity;
 pub mod scenario;
 pub mod schedule;
 pub mod seed;
+pub mod session;
 pub mod upstream;
 
 pub use audience::{Addressing, Audience};
@@ -31,4 +32,5 @@ pub use polls::{Ask, Polls};
 pub use quantity::{Count, Span};
 pub use scenario::{Scenario, ScenarioError, SlowPolicy};
 pub use schedule::{Arrivals, Block, Schedule};
+pub use session::{Session, Told};
 pub use upstream::{Senders, Upstream};

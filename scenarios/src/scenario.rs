@@ -15,6 +15,7 @@ use crate::lane::{Carrier, Lane, Transport, nearest};
 use crate::payload::Payload;
 use crate::quantity::{Count, Span};
 use crate::schedule::Arrivals;
+use crate::session::Session;
 
 /// What is wrong with a scenario, for people.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +92,10 @@ pub struct Scenario {
     /// Tabs of one browser that each open a stream to the same origin, in a phase of their own; 0 for none.
     #[serde(default)]
     pub tabs: Count,
+    /// Every subscriber has a stream of its own, of `rate` events a second, that begins with its request and
+    /// ends, and is watched for `duration` from there; without, all hear one publisher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Session>,
     /// Numbers of idle connections at which memory is read; empty for no memory phase.
     #[serde(default)]
     pub memory: Vec<Count>,

@@ -56,6 +56,8 @@ pub enum HostCommand {
     Stop,
     /// Answer with [`HostReply::Report`].
     Report,
+    /// Answer with [`HostReply::Sessions`].
+    Sessions,
     /// End the process.
     Exit,
 }
@@ -88,6 +90,8 @@ pub enum HostReply {
     Heard(Box<Heard>),
     /// Counters since the process began.
     Report(Totals),
+    /// What came of streams of their own since the process began.
+    Sessions(Box<Sessions>),
     /// It cannot do what it was told.
     Failed {
         /// Why, for people.
@@ -182,6 +186,34 @@ pub struct Totals {
     pub samples: Vec<SampledWrites>,
     /// Options of the first accepted connection.
     pub sockets: Option<SocketFacts>,
+}
+
+/// Streams of one's own, each begun by a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions {
+    /// Streams that were asked for.
+    pub begun: u64,
+    /// Those of them that the server holds nothing of any more.
+    pub released: Vec<Released>,
+    /// Lateness of every event produced, ns.
+    pub lag_ns: Vec<u64>,
+    /// SHA-256 over the bodies of the first stream of client 0, lower-case hex.
+    pub witness_sha256: String,
+}
+
+/// A stream that is over for the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Released {
+    /// Whose it was.
+    pub client: u64,
+    /// Which of this client's it was, from 0.
+    pub visit: u32,
+    /// When it was asked for.
+    pub began: Moment,
+    /// When the server let go of it.
+    pub released: Moment,
+    /// Events handed to the connection.
+    pub produced: u64,
 }
 
 /// The writes of one sampled connection since it was first sampled.

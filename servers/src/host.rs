@@ -89,7 +89,7 @@ pub fn pin(core: usize) -> nix::Result<()> {
 
 async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
     let HostOrder { lane, scenario, payload, core: _, bind } = order;
-    let hub = lanes::hub(lane, &scenario).context("`lag` does not fit this machine")?;
+    let hub = lanes::hub(lane, &scenario)?;
     let meter = Arc::new(Meter::default());
     let listening = listen(bind, &scenario, read_buffer_bytes(lane))?;
     let (address, sockets) = (listening.address, listening.facts.clone());
@@ -200,6 +200,9 @@ impl Desk<'_> {
             HostCommand::Heard => {
                 let heard = self.hub.upward().map(Upward::close).unwrap_or_default();
                 return reply(self.replies, HostReply::Heard(Box::new(heard)));
+            }
+            HostCommand::Sessions => {
+                return reply(self.replies, HostReply::Sessions(Box::new(self.hub.sessions())));
             }
             HostCommand::Exit => return,
         };

@@ -182,6 +182,7 @@ impl Site {
                 let response = Response::new(Body::Whole(Some(bytes)));
                 with(response, &[(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")])
             }
+            Found::Sse(hub) if is_over(hub, request) => status(StatusCode::NO_CONTENT),
             Found::Sse(hub) => hub.subscribe_as(lanes::client(request.uri())).map_or_else(
                 || status(StatusCode::SERVICE_UNAVAILABLE),
                 |subscription| self.events(request.headers(), subscription),
@@ -259,6 +260,12 @@ enum Found<'a> {
     Poll(&'a Polled),
     LongPoll(&'a Polled),
     Page(Page),
+}
+
+/// Whether all has been said to who asks with the id of the last event it got.
+fn is_over<B>(hub: &Hub, request: &Request<B>) -> bool {
+    let last_id = request.headers().get("last-event-id");
+    last_id.is_some_and(|last_id| hub.is_over_for(lanes::client(request.uri()), last_id.as_bytes()))
 }
 
 /// A response that says no more than its status.

@@ -17,6 +17,8 @@ use slab::Slab;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
+use crate::contract::Sessions;
+use crate::session::Own;
 use crate::upward::Upward;
 use crate::window::{Replay, Window};
 
@@ -43,6 +45,8 @@ struct Shared {
     window: Option<Mutex<Window>>,
     /// Takes messages from clients, where they may send any.
     upward: Option<Upward>,
+    /// Where everybody has a stream of their own, and nothing is published.
+    own: Option<Own>,
     /// Tells of each event, where events are kept.
     published: Arc<Notify>,
     ended: Arc<Notify>,
@@ -98,6 +102,7 @@ impl Hub {
             capacity,
             policy: SlowPolicy::default(),
             window: None,
+            own: None,
             published: Arc::default(),
             ended: Arc::default(),
             closed: AtomicBool::new(false),
@@ -141,6 +146,28 @@ impl Hub {
         Self(Arc::new(shared))
     }
 
+    /// The same hub, not used yet, that gives everybody a stream of their own.
+    ///
+    /// # Panics
+    /// It is used already.
+    #[must_use]
+    pub fn with_own(self, own: Own) -> Self {
+        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
+        Self(Arc::new(Shared { own: Some(own), ..shared }))
+    }
+
+    /// Whether a client that comes back with this last event id has had all there is, and is to be told so.
+    #[must_use]
+    pub fn is_over_for(&self, client: u64, last_id: &[u8]) -> bool {
+        self.0.own.as_ref().is_some_and(|own| own.is_over_for(client, last_id))
+    }
+
+    /// What came of streams of their own.
+    #[must_use]
+    pub fn sessions(&self) -> Sessions {
+        self.0.own.as_ref().map(Own::report).unwrap_or_default()
+    }
+
     /// The same hub, not used yet, which also takes messages from its subscribers.
     ///
     /// # Panics
@@ -157,10 +184,11 @@ impl Hub {
         self.0.upward.as_ref()
     }
 
-    /// Whether it matters who a client is: there are several topics, or echoes for the sender alone.
+    /// Whether it matters who a client is: there are several topics, echoes for the sender alone, or streams of
+    /// one's own.
     #[must_use]
     pub fn wants_names(&self) -> bool {
-        self.topics() > 1 || self.upward().is_some()
+        self.topics() > 1 || self.upward().is_some() || self.0.own.is_some()
     }
 
     /// How many topics there are.
@@ -264,7 +292,8 @@ impl Hub {
         let greeting = held.latest.clone();
         drop(held);
         let mailbox = self.0.upward.as_ref().map(|upward| Box::new(upward.join(client)));
-        Some(Subscription { greeting, mailbox, shared: Arc::clone(&self.0), topic, reader, slow: false })
+        let own = self.0.own.as_ref().map(|own| Box::new(own.begin(client)));
+        Some(Subscription { greeting, mailbox, shared: Arc::clone(&self.0), topic, reader, slow: false, own })
     }
 
     /// Ends every subscription once it has drained.

@@ -3,6 +3,7 @@
 //! `loadgen` re-executes itself into [`host::run`] and speaks [`contract`] with it; the binary of
 //! this crate serves the same lanes by hand, for curl, a browser or a remote fleet.
 
+pub mod alarm;
 pub mod contract;
 pub mod host;
 pub mod http;
@@ -11,6 +12,7 @@ pub mod hub;
 pub mod lanes;
 pub mod listen;
 pub mod publisher;
+pub mod session;
 pub mod tls;
 pub mod upward;
 pub mod websocket;

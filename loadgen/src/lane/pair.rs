@@ -50,6 +50,7 @@ impl Pair {
             payload: payload.clone(),
             address: (place.through)(address)?,
             first_client,
+            clients: share,
             certificate,
             core: place.cores.client,
             browser: place.browser,

@@ -110,6 +110,26 @@ impl Decoder {
         }
     }
 
+    /// The code with which the server said goodbye, where there are such.
+    #[must_use]
+    pub const fn close_code(&self) -> Option<u16> {
+        match &self.wire {
+            Wire::Ws(ws) => ws.close_code(),
+            Wire::Sse(_) | Wire::Raw(_) | Wire::Poll(_) => None,
+        }
+    }
+
+    /// Says goodbye with this code, unless that was said; whether the server then ends the connection.
+    pub fn leave(&mut self, code: u16) -> bool {
+        match &mut self.wire {
+            Wire::Ws(ws) => {
+                ws.peer().close(&code.to_be_bytes());
+                true
+            }
+            Wire::Sse(_) | Wire::Raw(_) | Wire::Poll(_) => false,
+        }
+    }
+
     /// What waits to be sent (pongs, a close frame, a poll); the caller removes what it has sent.
     pub fn outbox(&mut self) -> Option<&mut Vec<u8>> {
         match &mut self.wire {

@@ -52,8 +52,9 @@ impl Handshake {
         match self.transport {
             Transport::Sse => format!(
                 "GET {SSE_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\n\
-                 accept: text/event-stream\r\n{}cache-control: no-store\r\n\r\n",
-                if self.coding.is_gzip() { "accept-encoding: gzip\r\n" } else { "" }
+                 accept: text/event-stream\r\n{}cache-control: no-store\r\n{}\r\n",
+                if self.coding.is_gzip() { "accept-encoding: gzip\r\n" } else { "" },
+                last_id(target).map_or(String::new(), |id| format!("last-event-id: {id}\r\n"))
             ),
             Transport::Ws => format!(
                 "GET {WS_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
@@ -134,7 +135,8 @@ impl Handshake {
         let fields = [text(":method", "GET"), scheme, path(SSE_PATH), authority];
         let accept = text("accept", "text/event-stream");
         let more = [Some(accept), coding, Some(text("cache-control", "no-store"))];
-        fields.into_iter().chain(more.into_iter().flatten()).collect()
+        let last_id = last_id(target).map(|id| ("last-event-id", id));
+        fields.into_iter().chain(more.into_iter().flatten()).chain(last_id).collect()
     }
 
     /// The head of a message upward over HTTP/2, as small as [`Post::head`](super::post::Post::head).
@@ -199,6 +201,11 @@ fn check_fields(response: &Response<'_, '_>, fits: &[(&str, bool)]) -> Result<()
             Err(Failure::Protocol(format!("wrong `{name}` in the upgrade: {value}")))
         }
     }
+}
+
+/// What an EventSource says of the last event it got, if that had an id (WHATWG HTML 9.2.4).
+fn last_id(target: &Target) -> Option<String> {
+    (!target.after.is_empty()).then(|| String::from_utf8_lossy(&target.after).into_owned())
 }
 
 /// Reads a response head: its length, `None` while it is incomplete.

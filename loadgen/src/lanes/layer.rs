@@ -4,7 +4,7 @@
 //! The seam between `lean.rs`, which knows sockets, and the wires: a carrier with streams is a variant
 //! here, and no lane file.
 
-use scenarios::{Carrier, Http2};
+use scenarios::{Carrier, Http2, Transport};
 
 use super::decoder::Decoder;
 use super::h2::{H2, Told};
@@ -22,6 +22,15 @@ pub enum Opening {
     Many(Box<H2>),
 }
 
+/// A connection that was one stream, and is asked for it once more.
+#[derive(Debug)]
+pub struct Asking {
+    handshake: Handshake,
+    target: Target,
+    request: Vec<u8>,
+    received: Vec<u8>,
+}
+
 /// An open connection.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "most connections are one stream; a box would only add to it")]
@@ -30,6 +39,8 @@ pub enum Layer {
     One(Decoder),
     /// It carries streams.
     Many(Box<H2>),
+    /// It is to be one stream once more.
+    Again(Box<Asking>),
 }
 
 impl Opening {
@@ -108,6 +119,12 @@ impl Layer {
                 Told::Event(stream, event, place) => sink.event(stream, event, arrival(place)),
                 Told::Over(stream, failure) => sink.over(stream, failure),
             }),
+            Self::Again(asking) => {
+                let Some((decoder, rest)) = asking.take(bytes)? else { return Ok(()) };
+                *self = Self::One(decoder);
+                sink.opened(0);
+                self.feed(&rest, stamp, end, sink)
+            }
         }
     }
 
@@ -117,6 +134,7 @@ impl Layer {
         match self {
             Self::One(decoder) => decoder.counts(),
             Self::Many(h2) => h2.counts(),
+            Self::Again(asking) => asking.counts(),
         }
     }
 
@@ -125,13 +143,14 @@ impl Layer {
         match self {
             Self::One(decoder) => decoder.outbox(),
             Self::Many(h2) => Some(h2.outbox()),
+            Self::Again(asking) => Some(&mut asking.request),
         }
     }
 
     /// What answers the peer's first words, and belongs to the handshake like them.
     pub fn reply(&mut self) -> Option<&mut Vec<u8>> {
         match self {
-            Self::One(_) => None,
+            Self::One(_) | Self::Again(_) => None,
             Self::Many(h2) => Some(h2.outbox()),
         }
     }
@@ -141,6 +160,8 @@ impl Layer {
         match self {
             Self::One(decoder) => decoder.pinpoint(),
             Self::Many(h2) => h2.pinpoint(),
+            // Streams of one's own are not compressed: every place is exact.
+            Self::Again(_) => {}
         }
     }
 
@@ -148,7 +169,7 @@ impl Layer {
     pub fn due(&mut self, unless: Option<u64>) -> bool {
         match self {
             Self::One(decoder) => decoder.due(unless),
-            Self::Many(_) => false,
+            Self::Many(_) | Self::Again(_) => false,
         }
     }
 
@@ -158,6 +179,7 @@ impl Layer {
         match self {
             Self::One(decoder) => decoder.is_asking(),
             Self::Many(h2) => h2.is_asking(),
+            Self::Again(_) => false,
         }
     }
 
@@ -167,6 +189,7 @@ impl Layer {
         match self {
             Self::One(_) => false,
             Self::Many(h2) => h2.is_opening(),
+            Self::Again(_) => true,
         }
     }
 
@@ -174,7 +197,7 @@ impl Layer {
     #[must_use]
     pub fn live(&self) -> Vec<usize> {
         match self {
-            Self::One(_) => vec![0],
+            Self::One(_) | Self::Again(_) => vec![0],
             Self::Many(h2) => h2.live().collect(),
         }
     }
@@ -183,8 +206,74 @@ impl Layer {
     #[must_use]
     pub fn settings(&self) -> Option<Http2> {
         match self {
-            Self::One(_) => None,
+            Self::One(_) | Self::Again(_) => None,
             Self::Many(h2) => Some(h2.settings()),
         }
+    }
+
+    /// The code with which the server said goodbye, where there are such.
+    #[must_use]
+    pub const fn close_code(&self) -> Option<u16> {
+        match self {
+            Self::One(decoder) => decoder.close_code(),
+            Self::Many(_) | Self::Again(_) => None,
+        }
+    }
+
+    /// Says goodbye where the transport has words for it; whether the server then ends the connection.
+    pub fn leave(&mut self, code: u16) -> bool {
+        match self {
+            Self::One(decoder) => decoder.leave(code),
+            Self::Many(h2) => {
+                h2.cancel();
+                false
+            }
+            Self::Again(_) => false,
+        }
+    }
+
+    /// From now on it lives on when its stream is over, to be asked again.
+    pub const fn keep(&mut self) {
+        match self {
+            Self::Many(h2) => h2.keep(),
+            Self::One(_) | Self::Again(_) => {}
+        }
+    }
+
+    /// Asks for its stream once more, which is over; gives what is counted no longer, and `None` where this
+    /// connection cannot be asked.
+    pub fn again(&mut self, target: &Target) -> Option<Bytes> {
+        match self {
+            Self::One(decoder) if target.lane.transport == Transport::Sse => {
+                let past = decoder.counts();
+                *self = Self::Again(Box::new(Asking::new(target)));
+                Some(past)
+            }
+            Self::Many(h2) => h2.again(&target.after).then(Bytes::default),
+            Self::One(_) | Self::Again(_) => None,
+        }
+    }
+}
+
+impl Asking {
+    fn new(target: &Target) -> Self {
+        let handshake = Handshake::new(target.lane);
+        let request = handshake.request(target);
+        Self { handshake, request, target: target.clone(), received: Vec::new() }
+    }
+
+    /// Takes what was received; once the answer is complete, its decoder and what came behind it.
+    fn take(&mut self, bytes: &[u8]) -> Result<Option<(Decoder, Vec<u8>)>, Failure> {
+        self.received.extend_from_slice(bytes);
+        let Some((head, wire)) = self.handshake.accept(&self.received, &self.target)? else {
+            return Ok(None);
+        };
+        let rest = self.received.split_off(head);
+        Ok(Some((Decoder::new(wire, head as u64), rest)))
+    }
+
+    /// An answer that is none yet, or not the one that opens the stream, is all handshake.
+    fn counts(&self) -> Bytes {
+        Bytes { handshake_down: self.received.len() as u64, ..Bytes::default() }
     }
 }

@@ -39,9 +39,11 @@ pub struct Lean {
     voice: Option<Box<Voice>>,
     up: u64,
     handshake_up: u64,
+    /// Bytes of its streams before the present one.
+    past: Bytes,
 }
 
-/// TLS, and what it had cost when the stream was open.
+/// TLS, and what of it belongs to handshakes.
 #[derive(Debug)]
 struct Secured {
     tls: Tls,
@@ -93,6 +95,7 @@ impl Lean {
             voice: None,
             up: 0,
             handshake_up,
+            past: Bytes::default(),
         })
     }
 
@@ -118,6 +121,7 @@ impl Lean {
     /// Reads as long as `again` says so of the length of the last read.
     fn read(&mut self, sink: &mut impl Sink, again: impl Fn(usize) -> bool) -> Result<(), Failure> {
         let opening = self.layer.is_opening();
+        let before = self.tls.as_ref().map(|secured| (secured.tls.overhead(), secured.tls.records()));
         if let Some(early) = self.early.take() {
             let end = self.tls.as_ref().map(|secured| secured.tls.received());
             self.layer.feed(&early.0, early.1, end, sink)?;
@@ -146,8 +150,9 @@ impl Lean {
             }
         };
         let flushed = self.flush(opening);
-        if opening && let Some(secured) = &mut self.tls {
-            (secured.overhead, secured.records) = (secured.tls.overhead(), secured.tls.records());
+        if opening && let Some((secured, before)) = self.tls.as_mut().zip(before) {
+            secured.overhead += secured.tls.overhead() - before.0;
+            secured.records += secured.tls.records() - before.1;
         }
         fed.and(flushed)
     }
@@ -177,13 +182,13 @@ impl Lean {
     #[must_use]
     pub fn counts(&self) -> Bytes {
         let early = self.early.as_ref().map_or(0, |early| early.0.len() as u64);
-        let mut counts = self.layer.counts();
+        let mut counts = self.past + self.layer.counts();
         counts.transport_framing += early;
         if let Some(Secured { tls, overhead, records }) = self.tls.as_deref() {
             counts.transport_framing += tls.unfinished();
             counts.handshake_down += overhead;
-            counts.tls = tls.overhead() - overhead;
-            counts.tls_records = tls.records() - records;
+            counts.tls += tls.overhead() - overhead;
+            counts.tls_records += tls.records() - records;
         }
         let counts = Bytes { up: self.up, handshake_up: self.handshake_up, ..counts };
         self.voice.as_ref().map_or(counts, |voice| counts + voice.counts())
@@ -205,6 +210,37 @@ impl Lean {
     #[must_use]
     pub fn http2(&self) -> Option<Http2> {
         self.layer.settings()
+    }
+
+    /// The code with which the server said goodbye, where there are such.
+    #[must_use]
+    pub const fn close_code(&self) -> Option<u16> {
+        self.layer.close_code()
+    }
+
+    /// From now on it lives on when its stream is over, to be asked [again](Self::again).
+    pub const fn keep(&mut self) {
+        self.layer.keep();
+    }
+
+    /// Asks for its stream once more, which is over; false if this connection cannot be asked.
+    ///
+    /// # Errors
+    /// The socket is broken.
+    pub fn again(&mut self, target: &Target) -> Result<bool, Failure> {
+        let Some(past) = self.layer.again(target) else { return Ok(false) };
+        self.past = self.past + past;
+        self.flush(true).map(|()| true)
+    }
+
+    /// Leaves: says goodbye with a code on a WebSocket, and true then, because the server ends the
+    /// connection; resets what is open of HTTP/2. What else there is to do is to close the socket.
+    ///
+    /// # Errors
+    /// The socket is broken.
+    pub fn leave(&mut self, code: u16) -> Result<bool, Failure> {
+        let awaits_the_end = self.layer.leave(code);
+        self.flush(false).map(|()| awaits_the_end)
     }
 
     /// The streams that have not been told to be over.

@@ -65,6 +65,8 @@ pub struct Target {
     pub streams: usize,
     /// Whom to trust, on a lane inside TLS.
     pub tls: Option<Arc<ClientConfig>>,
+    /// The id of the last event that it got in an earlier stream, for `Last-Event-ID`; empty for none.
+    pub after: Vec<u8>,
 }
 
 /// The kernel's receive stamp of the last segment of a read: `CLOCK_REALTIME`, ns since 1970.

@@ -69,6 +69,12 @@ impl Ws {
         self.peer.outbox()
     }
 
+    /// The code with which the server said goodbye.
+    #[must_use]
+    pub const fn close_code(&self) -> Option<u16> {
+        self.peer.told()
+    }
+
     /// The end of the connection that it reads for, to speak with its own messages.
     pub const fn peer(&mut self) -> &mut Peer {
         &mut self.peer

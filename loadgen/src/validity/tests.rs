@@ -41,6 +41,7 @@ fn calm(lane: &str) -> Trial {
         opening: None,
         slow: None,
         heartbeats: None,
+        session: None,
         stages: Stages { pickup: samples(1_000, MS / 10), ..Stages::default() },
         upward: Upward::default(),
         blocks: vec![block],

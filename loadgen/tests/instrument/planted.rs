@@ -86,6 +86,7 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
         payload: scenario.payload.clone(),
         address: listener.local_addr().unwrap(),
         first_client: 0,
+        clients: 0,
         certificate: None,
         core: None,
         browser: None,

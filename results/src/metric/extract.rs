@@ -2,11 +2,13 @@
 //!
 //! Apart from the table, so that the table reads as one.
 
-use scenarios::{Coding, Lane};
+use scenarios::{Coding, Lane, Told};
 
 use super::messages;
 use crate::latency::LatencyHistogram;
-use crate::run::{BlockResult, Bytes, Heartbeats, KernelCounts, MemoryPoint, Opening, Run, Trial};
+use crate::run::{
+    BlockResult, Bytes, Ending, Heartbeats, KernelCounts, MemoryPoint, Opening, Run, Sessions, Trial,
+};
 use crate::stats::slope;
 use crate::steps;
 
@@ -234,9 +236,12 @@ pub fn segments_up(_: &Run, trial: &Trial) -> Option<f64> {
     kernel(trial, |kernel| kernel.up_segments)
 }
 
-/// Subscribers whose handshake was counted: several share a connection of HTTP/2.
+/// Subscribers whose handshake was counted: several share a connection of HTTP/2. Where they come again, each
+/// stream has a handshake.
 fn joined(trial: &Trial) -> Option<u64> {
-    (trial.bytes.connections > 0).then_some(trial.subscribers)
+    let streams = |session: &Sessions| session.endings.iter().map(|ending| ending.streams).sum();
+    let all = trial.session.as_ref().map_or(trial.subscribers, streams);
+    (trial.bytes.connections > 0).then_some(all)
 }
 
 pub fn handshake_down(_: &Run, trial: &Trial) -> Option<f64> {
@@ -295,6 +300,33 @@ pub fn knee(run: &Run, trial: &Trial) -> Option<f64> {
 
 pub fn round_trips(_: &Run, trial: &Trial) -> Option<f64> {
     Some(f64::from(trial.lane.round_trips()))
+}
+
+/// What subscribers did that were told nothing of the end of their streams, over them.
+fn untold(trial: &Trial, of: fn(&Ending) -> u64) -> Option<f64> {
+    let ending = trial.session.as_ref()?.told(Told::Nothing)?;
+    per(of(ending), ending.subscribers)
+}
+
+pub fn streams(_: &Run, trial: &Trial) -> Option<f64> {
+    untold(trial, |ending| ending.streams)
+}
+
+pub fn connections(_: &Run, trial: &Trial) -> Option<f64> {
+    untold(trial, |ending| ending.connections)
+}
+
+pub fn repeated_events(_: &Run, trial: &Trial) -> Option<f64> {
+    untold(trial, |ending| ending.repeated_events)
+}
+
+pub fn repeated_bytes(_: &Run, trial: &Trial) -> Option<f64> {
+    untold(trial, |ending| ending.repeated_down_bytes + ending.repeated_up_bytes)
+}
+
+pub fn knowing(_: &Run, trial: &Trial) -> Option<f64> {
+    let ending = trial.session.as_ref()?.told(Told::Nothing)?;
+    ending.knowing.quantile(0.5).map(|nanos| nanos as f64 / 1e6)
 }
 
 pub fn server_writes(_: &Run, trial: &Trial) -> Option<f64> {

@@ -31,6 +31,7 @@ const MESSAGE_CPU: &str = "All CPU over messages that came back, echo and answer
                            outnumber pushed events ten to one.";
 const MESSAGE_WIRE: &str = "All bytes in both directions with TCP/IP headers, echoes, answers and acknowledgements included, \
                             over messages; only where messages outnumber pushed events ten to one.";
+const UNTOLD: &str = "In the time a subscriber is watched from its first request on, of those told nothing of the end of their stream.";
 const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
 
 /// Every metric, in the order it is shown.
@@ -95,6 +96,11 @@ pub static ALL: &[Metric] = &[
     )
     .rank(Rank::Detail)
     .blocks(x::block_client_switches),
+    trial("streams begun", "/subscriber", x::streams, UNTOLD),
+    trial("connections opened", "/subscriber", x::connections, UNTOLD),
+    trial("events repeated", "/subscriber", x::repeated_events, UNTOLD),
+    trial("bytes repeated", "B/subscriber", x::repeated_bytes, "Both ways, without TCP/IP headers, for streams after the first and for being told that there is none."),
+    trial("end known p50", "ms", x::knowing, "From the last event of a stream to the client's knowing that nothing follows."),
     trial("heartbeat wire down", "B/heartbeat", x::heartbeat_down, BEAT),
     trial("heartbeat wire up", "B/heartbeat", x::heartbeat_up, BEAT),
     trial("heartbeat server CPU", "us/heartbeat", x::heartbeat_server_cpu, BEAT_CPU),

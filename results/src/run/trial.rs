@@ -6,6 +6,7 @@ use scenarios::Lane;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::session::Sessions;
 use super::{Bytes, Heartbeats, KernelCounts};
 use crate::latency::LatencyHistogram;
 
@@ -39,6 +40,10 @@ pub struct Trial {
     /// What heartbeats to all of them cost, if there were any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heartbeats: Option<Heartbeats>,
+    /// Streams of one's own, where the scenario has such; latency counts from the requests of their clients,
+    /// bytes include the openings, and kernel and connections are those of all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<Sessions>,
     /// Where the time goes, on the sampled connections.
     pub stages: Stages,
     /// Messages from client to server and their echoes; empty where the scenario has none.

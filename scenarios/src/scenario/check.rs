@@ -73,7 +73,7 @@ impl Scenario {
                 self.duration, self.block
             ));
         }
-        if self.rate * self.block.0.as_secs_f64() < 1.0 {
+        if self.session.is_none() && self.rate * self.block.0.as_secs_f64() < 1.0 {
             return Err(format!(
                 "a block of {} holds no event at rate {}; lengthen `block`",
                 self.block, self.rate
@@ -84,7 +84,8 @@ impl Scenario {
         self.check_binary()?;
         in_range("upstream", self.upstream, 0.0, 10_000.0)?;
         self.check_messages()?;
-        self.check_upstream()
+        self.check_upstream()?;
+        self.session.as_ref().map_or(Ok(()), |session| session.check(self))
     }
 
     /// Messages upward need lanes that carry them, and echoes that can be told from events.

@@ -1,4 +1,5 @@
-//! One subscriber's end of the hub: its greeting, the echoes for it alone, and the events of its topic.
+//! One subscriber's end of the hub: its greeting, the echoes for it alone, and the events of its topic, or a
+//! stream of its own.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::Shared;
+use crate::session::Stream as OwnStream;
 use crate::upward::{Mailbox, Refusal};
 
 /// One subscriber's end.
@@ -21,6 +23,8 @@ pub struct Subscription {
     pub(super) topic: usize,
     pub(super) reader: usize,
     pub(super) slow: bool,
+    /// A stream of its own, in place of the topic's.
+    pub(super) own: Option<Box<OwnStream>>,
 }
 
 impl Subscription {
@@ -38,6 +42,9 @@ impl Subscription {
     }
 
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(own) = &mut self.own {
+            return own.poll(cx);
+        }
         if let Some(greeting) = self.greeting.take() {
             return Poll::Ready(Some(greeting));
         }
@@ -71,6 +78,12 @@ impl Subscription {
     #[must_use]
     pub fn is_out(&self) -> bool {
         self.shared.topic(self.topic).readers[self.reader].is_out
+    }
+
+    /// Whether its stream, one of its own, is complete.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| own.is_complete())
     }
 
     /// All events as a stream, for bodies that are polled.

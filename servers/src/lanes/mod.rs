@@ -13,10 +13,10 @@ pub mod up;
 pub mod ws;
 
 use std::borrow::Cow;
-use std::num::TryFromIntError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use bytes::Bytes;
 use hyper::Uri;
 use scenarios::{Carrier, Envelope, Http2, Lane, Scenario, ServerStack, Transport, binary, envelope};
@@ -26,6 +26,7 @@ use crate::http::{self, Limits, Site};
 use crate::http2;
 use crate::hub::Hub;
 use crate::lanes::poll::Polled;
+use crate::session::Own;
 use crate::upward::Upward;
 use crate::wire::Meter;
 
@@ -97,20 +98,23 @@ impl Service {
     }
 }
 
-/// The hub of a lane, which keeps events only where they are polled for, and takes messages only where
-/// the scenario has some.
+/// The hub of a lane, which keeps events only where they are polled for, takes messages only where the
+/// scenario has some, and gives everybody a stream of their own where the scenario says so. Needs a running
+/// runtime then.
 ///
 /// # Errors
-/// The scenario's `lag` does not fit this machine.
-pub fn hub(lane: Lane, scenario: &Scenario) -> Result<Hub, TryFromIntError> {
+/// The scenario's `lag` does not fit this machine, or the kernel gives no timer.
+pub fn hub(lane: Lane, scenario: &Scenario) -> anyhow::Result<Hub> {
+    let hub = Hub::of(scenario).context("`lag` does not fit this machine")?;
     let hub = match scenario.upstream > 0.0 {
-        true => {
-            let upward = Upward::new(lane, scenario, usize::try_from(scenario.lag.0)?);
-            Hub::of(scenario)?.taking(upward)
-        }
-        false => Hub::of(scenario)?,
+        true => hub.taking(Upward::new(lane, scenario, usize::try_from(scenario.lag.0)?)),
+        false => hub,
     };
-    Ok(if lane.transport.polls() { hub.keeping() } else { hub })
+    let hub = if lane.transport.polls() { hub.keeping() } else { hub };
+    Ok(match Own::of(lane, scenario).context("cannot make a timer")? {
+        Some(own) => hub.with_own(own),
+        None => hub,
+    })
 }
 
 /// The number that a client names itself by in its request, `?client=I`; 0 for one that does not.
@@ -125,7 +129,21 @@ pub fn client(uri: &Uri) -> u64 {
 /// # Errors
 /// The transport cannot carry this body.
 pub fn frame(lane: Lane, scenario: &Scenario, seq: u64, body: &[u8]) -> Result<Bytes, String> {
-    let Scenario { identity, envelope, event, .. } = scenario;
+    frame_as(lane, scenario, seq, &scenario.event, body)
+}
+
+/// The same for an event of this name.
+///
+/// # Errors
+/// The transport cannot carry this body.
+pub fn frame_as(
+    lane: Lane,
+    scenario: &Scenario,
+    seq: u64,
+    event: &str,
+    body: &[u8],
+) -> Result<Bytes, String> {
+    let Scenario { identity, envelope, .. } = scenario;
     let is_binary = scenario.payload.is_binary();
     let body = &*match scenario.is_base64_on(lane) {
         true => Cow::Owned(binary::encode(body).into_bytes()),

@@ -21,7 +21,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::hub::{Hub, Subscription};
 use crate::websocket::deflate::{self, Agreed, Context, Deflater, WINDOW_BITS};
-use crate::websocket::frame::{GOING_AWAY, Header, INVALID_DATA, Opcode, Role, TRY_AGAIN_LATER, write};
+use crate::websocket::frame::{
+    GOING_AWAY, Header, INVALID_DATA, NORMAL, Opcode, Role, TRY_AGAIN_LATER, write,
+};
 use crate::websocket::peer::{Message, Peer};
 
 /// What a connection reads into, bytes.
@@ -123,10 +125,11 @@ pub fn open<B>(
 }
 
 impl Purpose {
-    /// The code to close with: the server leaves, or has no patience with this client.
+    /// The code to close with: all is said, or the server leaves, or has no patience with this client.
     fn farewell(&self) -> u16 {
         match self {
             Self::Events(subscription) if subscription.is_out() => TRY_AGAIN_LATER,
+            Self::Events(subscription) if subscription.is_complete() => NORMAL,
             Self::Events(_) | Self::Echo | Self::Farewell => GOING_AWAY,
         }
     }

@@ -35,6 +35,8 @@ const OPCODES: [(u8, Opcode, bool); 6] = [
 /// Why a connection is failed: the close code to send (RFC 6455 7.4.1), and the reason.
 pub type Broken = (u16, &'static str);
 
+/// The close code of a connection that has served its purpose.
+pub const NORMAL: u16 = 1000;
 /// The close code of an end that leaves, such as a server going down.
 pub const GOING_AWAY: u16 = 1001;
 /// The server ends this client, which may come again (IANA's registry of close codes).

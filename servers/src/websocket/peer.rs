@@ -45,6 +45,8 @@ pub struct Peer {
     said: bool,
     /// The close handshake is complete, or the other end broke a rule: nothing more is read.
     over: bool,
+    /// The code in the other end's close frame.
+    told: Option<u16>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Peer {
             coded: 0,
             said: false,
             over: false,
+            told: None,
         }
     }
 
@@ -107,6 +110,12 @@ impl Peer {
     #[must_use]
     pub const fn says_goodbye(&self) -> bool {
         self.said
+    }
+
+    /// The code with which the other end said goodbye; 1005 if it named none.
+    #[must_use]
+    pub const fn told(&self) -> Option<u16> {
+        self.told
     }
 
     /// Bytes of control frames taken, and of what followed a close.
@@ -243,6 +252,8 @@ impl Peer {
         if opcode == Opcode::Close {
             check_close(payload)?;
             self.over = true;
+            // RFC 6455 7.1.5: without a code in its frame, "The WebSocket Connection Close Code is considered to be 1005".
+            self.told = Some(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code)));
             self.close(&payload[..payload.len().min(2)]);
         }
         Ok(())

@@ -65,6 +65,9 @@ impl Server {
         let mut client = TcpStream::connect(self.address).await.unwrap();
         let head = match self.lane.transport {
             Transport::Raw => {
+                if self.hub.wants_names() {
+                    client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0]).await.unwrap();
+                }
                 assert_eq!(read(&mut client, 4).await, [0; 4]);
                 vec![0; 4]
             }

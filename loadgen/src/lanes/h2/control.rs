@@ -41,7 +41,9 @@ impl H2 {
 
     /// Requests a stream.
     pub(super) fn ask(&mut self, number: usize) {
-        let block = self.heads.encode(&Handshake::fields(&self.target, number));
+        // Streams beyond those of the target ask once more for its first.
+        let of = if number < self.target.streams { number } else { 0 };
+        let block = self.heads.encode(&Handshake::fields(&self.target, of));
         let speaks = self.is_two_way();
         let flags = frame::END_HEADERS | if speaks { 0 } else { frame::END_STREAM };
         frame::write(&mut self.outbox, Kind::Headers, flags, stream::id(number), &block);

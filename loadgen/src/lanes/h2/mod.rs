@@ -113,6 +113,8 @@ pub struct H2 {
     counts: Bytes,
     exact: bool,
     over: Option<Failure>,
+    /// Whether it lives on without streams, to be asked again.
+    keeps: bool,
 }
 
 /// What the peer has said of itself.
@@ -159,6 +161,7 @@ impl H2 {
             counts: Bytes::default(),
             exact: false,
             over: None,
+            keeps: false,
         };
         connection.begin_connection();
         if !connection.is_two_way() {
@@ -195,6 +198,30 @@ impl H2 {
             }
         }
         Ok(None)
+    }
+
+    /// From now on the connection lives on when its last stream is over.
+    pub const fn keep(&mut self) {
+        self.keeps = true;
+    }
+
+    /// Asks once more for the first stream, behind this event; false if the connection is over.
+    pub fn again(&mut self, after: &[u8]) -> bool {
+        if self.over.is_some() {
+            return false;
+        }
+        self.target.after = after.to_vec();
+        self.streams.push(Stream::new(self.settings.stream_window_bytes));
+        self.opening += 1;
+        self.ask(self.streams.len() - 1);
+        true
+    }
+
+    /// Resets the streams that are not over (RFC 9113 5.4.2, CANCEL: "the stream is no longer needed").
+    pub fn cancel(&mut self) {
+        for number in self.live().collect::<Vec<_>>() {
+            self.leave(number, &Failure::Ended, &mut |_| {});
+        }
     }
 
     /// Takes one read.

@@ -25,8 +25,8 @@ impl H2 {
             }
         });
         let walked = walked.and_then(|taken| match self.live().next() {
-            Some(_) => Ok(taken),
-            None => Err(Failure::Ended),
+            None if !self.keeps => Err(Failure::Ended),
+            Some(_) | None => Ok(taken),
         });
         walked.inspect_err(|failure| self.over = Some(failure.clone()))
     }

@@ -72,6 +72,8 @@ impl Lean {
                 outgoing.append(&mut sealed(Some(&mut frame), tls.as_mut().map(|secured| &mut secured.tls))?);
                 true
             }
+            // Whoever has streams of its own sends no messages.
+            Layer::Again(_) => false,
         };
         self.flush(false).map(|()| taken)
     }

@@ -53,6 +53,7 @@ async fn lock_step(lane: Lane) {
         streams: if lane.mux { SUBSCRIBERS } else { 1 },
         scenario: Arc::clone(&scenario),
         tls: trust,
+        after: Vec::new(),
     };
     let mut connections = Vec::new();
     for _ in 0..SUBSCRIBERS / target.streams {

@@ -46,7 +46,16 @@ pub fn connection(lane: &str, streams: usize) -> H2 {
     let scenario = Arc::new(Scenario::load("smoke", &[("window".into(), "65535".into())]).unwrap().1);
     let lane = lane.parse().unwrap();
     let address = "127.0.0.1:8080".parse().unwrap();
-    H2::new(&Target { lane, address, source: None, client: 7, scenario, streams, tls: None })
+    H2::new(&Target {
+        lane,
+        address,
+        source: None,
+        client: 7,
+        scenario,
+        streams,
+        tls: None,
+        after: Vec::new(),
+    })
 }
 
 /// What came of some bytes.
