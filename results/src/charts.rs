@@ -6,6 +6,7 @@ mod axis;
 mod break_even;
 mod bytes;
 mod cpu;
+mod endings;
 mod figure;
 mod heartbeats;
 mod joining;
@@ -54,6 +55,7 @@ pub static ALL: &[Chart] = &[
     Chart { name: "joining", draw: joining::draw },
     Chart { name: "heartbeats", draw: heartbeats::draw },
     Chart { name: "tabs", draw: tabs::draw },
+    Chart { name: "endings", draw: endings::draw },
     Chart { name: "stages", draw: stages::draw },
 ];
 
@@ -166,6 +168,7 @@ mod tests {
             sample::beating(sample::run()),
             sample::tabbed(),
             sample::talking(),
+            sample::completed(),
         ];
         let draw = |chart: &Chart| runs.iter().find_map(chart.draw).unwrap();
         let figures: Vec<Figure> = ALL.iter().map(draw).collect();

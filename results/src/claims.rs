@@ -4,6 +4,7 @@
 //! people say it. It rests on the same effects as the tables (margin, intervals, Holm, stress): no
 //! claim is better founded than the numbers that are printed, and what a run lacks is not judged.
 
+mod endings;
 mod evidence;
 mod judges;
 mod table;
@@ -11,6 +12,7 @@ mod two_way;
 
 use crate::run::Run;
 use crate::summary::{Standing, standing};
+pub use endings::counted;
 use evidence::Evidence;
 pub use table::ALL;
 
@@ -106,12 +108,21 @@ impl Judged {
     }
 }
 
+/// Claims about streams that begin with a request of their own and end; all others are about what is published to
+/// all, on connections that are open.
+const OF_OWN_STREAMS: [u8; 1] = [12];
+const OWN_STREAMS: &str =
+    "Every subscriber of this run had a stream of its own, and its figures include the openings.";
+
 /// All claims in their order, judged from this run alone. An invalid run judges none.
 #[must_use]
 pub fn judge(run: &Run) -> Vec<Judged> {
     let evidence = (standing(run) != Standing::Invalid).then(|| Evidence::new(run));
     let one = |claim: &'static Claim| {
         let (verdict, finding) = match &evidence {
+            Some(_) if run.scenario.session.is_some() && !OF_OWN_STREAMS.contains(&claim.number) => {
+                (Verdict::NotMeasured, OWN_STREAMS.to_owned())
+            }
             Some(evidence) => (claim.judge)(claim, evidence),
             None => (Verdict::NotMeasured, "The run is invalid, so nothing is judged from it.".to_owned()),
         };

@@ -139,6 +139,13 @@ pub const CELLS: &[Cell] = &[
     Cell { name: "chat", about: "messages to rooms", scenario: "chat", set: &[], depths: MOST },
     Cell { name: "rate-sweep", about: "up to the knee", scenario: "rate-sweep", set: &[], depths: MOST },
     Cell {
+        name: "finite",
+        about: "streams that the server completes: who comes back",
+        scenario: "finite",
+        set: &[("lanes", "[\"sse-h1\", \"ws-h1\"]")],
+        depths: MOST,
+    },
+    Cell {
         name: "payload-sweep",
         about: "latency and CPU by size",
         scenario: "payload-sweep",

@@ -5,6 +5,7 @@
 //! one it needs.
 
 use super::Claim;
+use super::endings::endings;
 use super::judges::{
     built_in, bytes_as_text, heartbeats, not_yet, opening, overhead, polling, resources, six_streams, sooner,
 };
@@ -160,11 +161,19 @@ pub static ALL: &[Claim] = &[
                  request to that origin.",
         judge: six_streams,
     },
-    later(
-        12,
-        "complete() ends a WebSocket; an EventSource reconnects and starts again unless told not to.",
-        "streams that the server ends, with each client's native policy, counting events received twice",
-    ),
+    Claim {
+        number: 12,
+        said: "complete() ends a WebSocket; an EventSource reconnects and starts again unless told not to.",
+        proposition: "When the server completes a stream, a WebSocket client sees that and stops; an EventSource comes back \
+                      and is served the same events again, and does not when a 204 or an agreed last event tells it.",
+        experiment: "finite on sse-h1 and ws-h1",
+        metrics: &[],
+        charts: &["endings"],
+        limits: "Clients of this project, held to the standard's rule, with a reconnection time that is scaled down; the \
+                 server knows nothing of Last-Event-ID but for the 204. A server that knows it would continue instead, and \
+                 a WebSocket application that reconnects by itself would come back too.",
+        judge: endings,
+    },
     later(
         13,
         "The SSE client reconnects and resumes by itself (Last-Event-ID).",

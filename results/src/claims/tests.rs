@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::charts;
-use crate::run::{KernelCounts, Severity, Trial, Warning};
+use crate::run::{KernelCounts, Sessions, Severity, Trial, Warning};
 use crate::sample::{self, exchange, exchanged};
 use crate::summary::judged_further;
 use scenarios::{Envelope, Identity, Payload};
@@ -117,7 +117,7 @@ fn lean_sse() -> Run {
 }
 
 /// A run that supports the claim, and is refuted by its inverse.
-const FLIPS: [(u8, fn() -> Run); 11] = [
+const FLIPS: [(u8, fn() -> Run); 12] = [
     (1, sample::talking),
     (2, quick_to_open),
     (3, || tuned(5)),
@@ -129,6 +129,7 @@ const FLIPS: [(u8, fn() -> Run); 11] = [
     (9, || inverse(dear_sse())),
     (10, lean_sse),
     (11, sample::tabbed),
+    (12, sample::completed),
 ];
 
 #[test]
@@ -289,6 +290,30 @@ fn who_is_cut_without_heartbeats_is_told_of_both() {
     run.idle.iter_mut().for_each(|idle| idle.beating.alive = 3);
     assert_eq!(Said::of(&run).word(8), "inconclusive");
     assert_eq!(Said::of(&tuned(5)).word(8), "not measured");
+}
+
+/// All of the sentence about finished streams must hold, and only that claim is judged by such a run.
+#[test]
+fn who_stops_and_who_comes_back_is_told_of_each_way_of_telling() {
+    let run = sample::completed();
+    assert_eq!(Said::of(&run).words(), [(12, "supported")]);
+    let said = Said::of(&run).reason(12);
+    assert!(
+        said.contains("saw `clean end`; streams begun 5 each on connections 1, events that came again 40"),
+        "{said}"
+    );
+    let edited = |lane: &str, edit: fn(&mut Sessions)| {
+        let mut run = run.clone();
+        trials(&mut run, lane).filter_map(|trial| trial.session.as_mut()).for_each(edit);
+        Said::of(&run).word(12)
+    };
+    assert_eq!(edited("ws-h1", |session| session.endings[0].repeated_events = 1), "refuted");
+    assert_eq!(edited("ws-h1", |session| session.endings[0].seen.clear()), "inconclusive");
+    assert_eq!(edited("sse-h1", |session| session.endings[0].repeated_events = 0), "refuted");
+    assert_eq!(edited("sse-h1", |session| session.endings[1].repeated_events = 1), "refuted");
+    assert_eq!(edited("sse-h1", |session| session.endings[2].repeated_events = 1), "refuted");
+    assert_eq!(edited("sse-h1", |session| session.endings.truncate(2)), "not measured");
+    assert_eq!(edited("sse-h1", |session| session.endings.clear()), "not measured");
 }
 
 #[test]

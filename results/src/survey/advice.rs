@@ -148,7 +148,7 @@ fn need(survey: &Survey, workload: &Workload, kind: &Kind) -> Option<Need> {
     let reach = if metric.name.starts_with("latency") { FAR } else { f64::INFINITY };
     let mut runs: Vec<(f64, &str, &Run)> = survey
         .runs()
-        .filter(|(_, run)| standing(run) != Standing::Invalid)
+        .filter(|(_, run)| standing(run) != Standing::Invalid && run.scenario.session.is_none())
         .map(|(name, run)| (workload.factor(&run.scenario), name, run))
         .filter(|(factor, ..)| *factor <= reach)
         .collect();
