@@ -279,7 +279,8 @@ mod tests {
             let lanes = format!("[\"{lane}\"]");
             let said = finite(&[("lanes", &lanes)]).unwrap_err();
             assert!(
-                said.contains(&format!("lane `{lane}`")) && said.contains("sse-h1, sse-h2, ws-h1, raw"),
+                said.contains(&format!("lane `{lane}`"))
+                    && said.contains("sse-h1, sse-h2, ws-h1, ws-h2, raw"),
                 "{said}"
             );
         }
