@@ -212,6 +212,8 @@ pub struct Visit {
     pub visit: u32,
     /// Events that arrived.
     pub received: u64,
+    /// When the client left it, if it did.
+    pub left: Option<Moment>,
 }
 
 /// One second of the time line of one fleet; a histogram, because quantiles cannot be added.

@@ -78,6 +78,14 @@ pub fn pss_bytes(pids: &[u32]) -> Result<u64> {
     })
 }
 
+/// Descriptors that several processes hold open.
+///
+/// # Errors
+/// One of them is gone, or belongs to somebody else.
+pub fn descriptors(pids: &[u32]) -> Result<u64> {
+    pids.iter().try_fold(0, |sum, pid| Ok(sum + Process::new(i32::try_from(*pid)?)?.fd_count()? as u64))
+}
+
 /// What the whole machine shows at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Machine {

@@ -19,6 +19,7 @@ mod percentiles;
 pub(crate) mod polling;
 mod render;
 mod round_trip;
+mod sessions;
 mod stages;
 mod steps;
 mod tabs;
@@ -55,6 +56,8 @@ pub static ALL: &[Chart] = &[
     Chart { name: "joining", draw: joining::draw },
     Chart { name: "heartbeats", draw: heartbeats::draw },
     Chart { name: "tabs", draw: tabs::draw },
+    Chart { name: "event-gaps", draw: sessions::gaps },
+    Chart { name: "leaving", draw: sessions::releases },
     Chart { name: "endings", draw: endings::draw },
     Chart { name: "stages", draw: stages::draw },
 ];
@@ -169,6 +172,7 @@ mod tests {
             sample::tabbed(),
             sample::talking(),
             sample::completed(),
+            sample::left(),
         ];
         let draw = |chart: &Chart| runs.iter().find_map(chart.draw).unwrap();
         let figures: Vec<Figure> = ALL.iter().map(draw).collect();

@@ -6,14 +6,16 @@
 use std::collections::BTreeMap;
 
 use scenarios::seed::SplitMix;
-use scenarios::{Lane, Scenario, Told, Transport};
+use scenarios::{Lane, Scenario, Transport};
 
 use crate::latency::LatencyHistogram;
 use crate::run::*;
 
 pub use messages::talking;
+pub use streams::{completed, left};
 
 mod messages;
+mod streams;
 
 const SUBSCRIBERS: u64 = 2_000;
 const EVENTS: u64 = 15;
@@ -348,40 +350,6 @@ pub fn tabbed() -> Run {
         Tabs { lane: *lane, tabs: 10, open, connections }
     };
     run.tabs = run.scenario.lanes.iter().map(tabs).collect();
-    run
-}
-
-/// Streams that the server completes: clients of SSE come back unless they are told, all others stop.
-pub fn completed() -> Run {
-    let mut run = with(&["sse-h1", "ws-h1", "raw"], 2);
-    run.scenario.session = Scenario::load("finite", &[]).unwrap().1.session;
-    for trial in &mut run.trials {
-        let ending = |told: Told| {
-            let (is_sse, extra) = (trial.lane.transport == Transport::Sse, u64::from(told == Told::Done));
-            let again = if is_sse && told == Told::Nothing { 4 } else { 0 };
-            let word = match (trial.lane.transport, told) {
-                (_, Told::Done) => "event `done`",
-                (Transport::Ws, _) => "close 1000",
-                _ => "clean end",
-            };
-            let mut seen = BTreeMap::from([(word.to_owned(), 100 * (1 + again))]);
-            seen.extend((is_sse && told == Told::NoContent).then(|| ("status 204".to_owned(), 100)));
-            Ending {
-                told,
-                subscribers: 100,
-                connections: 100,
-                streams: 100 * (1 + again),
-                first_events: 100 * (10 + extra),
-                repeated_events: 1_000 * again,
-                repeated_down_bytes: 90_000 * again,
-                repeated_up_bytes: 9_000 * again,
-                seen,
-                knowing: LatencyHistogram::default(),
-            }
-        };
-        let endings = [Told::Nothing, Told::NoContent, Told::Done].map(ending).to_vec();
-        trial.session = Some(Sessions { endings, ..Sessions::default() });
-    }
     run
 }
 

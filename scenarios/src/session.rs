@@ -35,6 +35,12 @@ pub struct Session {
     pub retry: Span,
     /// How clients learn that they shall not ask again; the subscribers take turns.
     pub told: Vec<Told>,
+    /// Of every so many subscribers one leaves in the middle of its stream, and does not come back; 0 for none.
+    pub leavers: Count,
+    /// Events after which it leaves.
+    pub leave_after: Count,
+    /// How it leaves.
+    pub leaving: Leaving,
 }
 
 impl Default for Session {
@@ -44,8 +50,23 @@ impl Default for Session {
             within: Span(Duration::from_secs(1)),
             retry: Span(Duration::from_secs(3)),
             told: vec![Told::Nothing],
+            leavers: Count(0),
+            leave_after: Count(1),
+            leaving: Leaving::Close,
         }
     }
+}
+
+/// How a client leaves a stream that goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Leaving {
+    /// As its transport would have it: a WebSocket says goodbye (1001), a stream of HTTP/2 is reset, and of
+    /// HTTP/1.1 the connection is closed.
+    #[default]
+    Close,
+    /// The connection is closed, whatever it carries: what the kernel does for a client that was killed.
+    Drop,
 }
 
 /// How a client learns that a stream that was completed shall not be asked for again.
@@ -81,6 +102,8 @@ pub enum End {
     Closed(u16),
     /// Its request was answered with this status instead.
     Status(u16),
+    /// It left before.
+    Left,
     /// Any other way.
     Broken,
 }
@@ -96,7 +119,7 @@ pub enum End {
 pub const fn asks_again(transport: Transport, end: End, told_done: bool) -> bool {
     match (transport, end) {
         (Transport::Sse, End::Clean | End::Broken) => !told_done,
-        (Transport::Sse, End::Closed(_) | End::Status(_)) => false,
+        (Transport::Sse, End::Closed(_) | End::Status(_) | End::Left) => false,
         (Transport::Ws | Transport::Raw | Transport::LongPoll | Transport::Poll, _) => false,
     }
 }
@@ -113,6 +136,13 @@ impl Session {
     #[must_use]
     pub fn events(&self, client: u64) -> u64 {
         self.events.0 + u64::from(self.told(client) == Told::Done)
+    }
+
+    /// After how many events a client leaves, if it does.
+    #[must_use]
+    pub fn leaves_after(&self, client: u64) -> Option<u64> {
+        let leaves = self.leavers.0 > 0 && (client + 1).is_multiple_of(self.leavers.0);
+        leaves.then_some(self.leave_after.0)
     }
 
     /// Whether this lane can carry streams of one's own.
@@ -144,6 +174,14 @@ impl Session {
         span("retry", self.retry, 20, 8_000)?;
         if self.told.is_empty() || (1..self.told.len()).any(|at| self.told[..at].contains(&self.told[at])) {
             return Err("`session.told` names at least one way, and none twice: \"nothing\", \"no-content\", \"done\"".into());
+        }
+        if self.leavers.0 > 0 && !(1..self.events.0).contains(&self.leave_after.0) {
+            return Err(format!(
+                "`session.leave_after` is {}; who leaves in the middle of {} events has had 1 to {} of them",
+                self.leave_after,
+                self.events,
+                self.events.0 - 1
+            ));
         }
         self.check_identity(scenario.identity)?;
         check_phases(scenario)?;
@@ -275,6 +313,12 @@ mod tests {
 
     #[test]
     fn what_cannot_have_a_stream_of_its_own_is_refused_with_the_lanes_that_can() {
+        let leaves = |after: &str| finite(&[("session.leavers", "3"), ("session.leave_after", after)]);
+        assert!(
+            ["0", "10"].iter().all(|after| leaves(after).unwrap_err().contains("has had 1 to 9 of them"))
+        );
+        let session = leaves("9").unwrap().session.unwrap();
+        assert_eq!([0, 1, 2, 5].map(|client| session.leaves_after(client)), [None, None, Some(9), Some(9)]);
         for lane in ["poll-h1", "sse-h1+gzip", "sse-h2+mux", "ws-h1%axum", "sse-h1@reqwest"] {
             let lanes = format!("[\"{lane}\"]");
             let said = finite(&[("lanes", &lanes)]).unwrap_err();

@@ -218,15 +218,22 @@ impl Account {
         if !std::mem::take(&mut one.is_open) {
             return;
         }
-        let (all, asked) = (one.events.len() as u64, one.asked);
+        // To who leaves what it stayed for was addressed.
+        let heard = one.last.map_or(0, |(place, _)| place + 1);
+        let all = if end == End::Left { heard } else { one.events.len() as u64 };
+        let asked = one.asked;
+        let left = (end == End::Left).then_some(now);
         let lost: u64 = one.ledger.lost(all).iter().map(|gap| gap.end - gap.start).sum();
-        let visit = Visit { client, visit: one.visit, received: all - lost };
+        let visit = Visit { client, visit: one.visit, received: all - lost, left };
         let last = one.last;
         one.visit += 1;
         self.visited.ledger.expected += all;
         self.visited.ledger.lost += lost;
         self.visited.latency.add_lost(lost);
         self.visited.visits.push(visit);
+        if end == End::Left {
+            return;
+        }
         self.visited.completion.record(now.nanos_since(asked));
         if let Some((_, at)) = last {
             self.ending(client).knowing.record(now.nanos_since(at));
@@ -262,6 +269,7 @@ fn word(end: End, told_done: bool) -> String {
         End::Clean => "clean end".to_owned(),
         End::Closed(code) => format!("close {code}"),
         End::Status(status) => format!("status {status}"),
+        End::Left => "left".to_owned(),
         End::Broken => "error".to_owned(),
     }
 }

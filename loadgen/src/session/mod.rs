@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scenarios::moment::realtime_ahead_nanos;
-use scenarios::session::{End, asks_again};
+use scenarios::session::{End, Leaving, asks_again};
 use scenarios::{Event, Moment, Session};
 use servers::alarm::Alarm;
-use servers::websocket::frame::NORMAL;
+use servers::websocket::frame::{GOING_AWAY, NORMAL};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -93,6 +93,8 @@ struct Ears {
     client: u64,
     told_done: bool,
     is_open: bool,
+    /// Events still to come before the client leaves, if it does.
+    stays_for: Option<u64>,
     over: Option<Failure>,
     last_id: Vec<u8>,
     /// Of the sampled: the ids of the events of each read.
@@ -108,7 +110,7 @@ impl Visitor {
         loop {
             self.alarm.until(due).await;
             account::at(|account| account.asks(self.target.client, due, Moment::now()));
-            let mut ears = Ears::of(self.target.client);
+            let mut ears = Ears::of(self.target.client, self.session.leaves_after(self.target.client));
             let end = match self.ask(&mut line, &mut ears).await {
                 Ok(end) => end,
                 Err(failure) => {
@@ -127,7 +129,17 @@ impl Visitor {
             }
         }
         if let Some(line) = line {
-            line.part(self.target.client).await;
+            line.part(self.target.client, self.goodbye()).await;
+        }
+    }
+
+    /// The code with which this client says goodbye, if it says any.
+    fn goodbye(&self) -> Option<u16> {
+        let leaves = self.session.leaves_after(self.target.client).is_some();
+        match (leaves, self.session.leaving) {
+            (true, Leaving::Close) => Some(GOING_AWAY),
+            (true, Leaving::Drop) => None,
+            (false, _) => Some(NORMAL),
         }
     }
 
@@ -143,14 +155,14 @@ impl Visitor {
                 }
             }
             if let Some(held) = line.take() {
-                held.part(self.target.client).await;
+                held.part(self.target.client, self.goodbye()).await;
             }
         }
         let held = line.insert(Line::open(&self.target, self.sampled).await?);
         held.first = self.returns.then(Bytes::default);
         ears.opens(true);
         let failure = held.listen(ears).await;
-        end(&failure, held.lean.close_code())
+        if ears.has_left() { Ok(End::Left) } else { end(&failure, held.lean.close_code()) }
     }
 }
 
@@ -187,7 +199,7 @@ impl Line {
             if let Some(failure) = ears.over.take() {
                 return failure;
             }
-            if ears.told_done {
+            if ears.told_done || ears.has_left() {
                 return Failure::Ended;
             }
             match served {
@@ -209,10 +221,11 @@ impl Line {
         self.ready.readable().await
     }
 
-    /// Ends the connection; what it carried goes to the account. Of a WebSocket the server closes first (RFC
-    /// 6455 7.1.1).
-    async fn part(mut self, client: u64) {
-        if self.lean.leave(NORMAL).is_ok_and(|awaits_the_end| awaits_the_end) {
+    /// Ends the connection, with a goodbye if there is to be one; what it carried goes to the account. Of a
+    /// WebSocket the server closes first (RFC 6455 7.1.1).
+    async fn part(mut self, client: u64, goodbye: Option<u16>) {
+        let awaits_the_end = goodbye.is_some_and(|code| self.lean.leave(code).is_ok_and(|awaits| awaits));
+        if awaits_the_end {
             let end =
                 async { while self.lean.serve(&mut Deaf, true).is_ok() && self.wait().await.is_ok() {} };
             // A server that does not close in time is left.
@@ -238,15 +251,20 @@ impl Sink for Deaf {
 }
 
 impl Ears {
-    const fn of(client: u64) -> Self {
+    const fn of(client: u64, stays_for: Option<u64>) -> Self {
         Self {
             client,
             told_done: false,
             is_open: false,
+            stays_for,
             over: None,
             last_id: Vec::new(),
             stamped: Vec::new(),
         }
+    }
+
+    const fn has_left(&self) -> bool {
+        matches!(self.stays_for, Some(0))
     }
 
     fn opens(&mut self, is_new: bool) {
@@ -272,6 +290,11 @@ impl Sink for Ears {
     }
 
     fn event(&mut self, _stream: usize, event: &Event<'_>, arrival: Arrival) {
+        if self.has_left() {
+            // It came with the last that it stayed for.
+            return;
+        }
+        self.stays_for = self.stays_for.map(|left| left - 1);
         self.last_id = event.id.unwrap_or_default().to_vec();
         self.told_done |= account::at(|account| account.arrived(self.client, event, arrival));
         if let Some(id) = event.seq().filter(|_| arrival.kernel.is_some()) {

@@ -11,9 +11,10 @@ use anyhow::{Context, Result};
 use results::LatencyHistogram;
 use results::run::{BlockResult, KernelCounts, Ledger, Sessions, Stages, Trial, Upward};
 use scenarios::{Moment, Plan, Scenario, Session};
-use servers::contract::{Sessions as Served, Totals};
+use servers::contract::{Released, Sessions as Served, Totals};
+use sha2::{Digest as _, Sha256};
 
-use crate::contract::{Joined, Visited};
+use crate::contract::{Joined, Visit, Visited};
 use crate::lane::{Cores, LaneProcesses};
 use crate::pace::{self, Cost};
 use crate::progress::Progress;
@@ -71,6 +72,7 @@ fn visit(
     stop: &AtomicBool,
 ) -> Result<(Trial, Joined, Vec<Totals>)> {
     let before = lane.totals()?;
+    let (descriptors, pss_before_bytes) = (usage::descriptors(&lane.host_pids())?, lane.pss_bytes()?.0);
     let bodies = scenario.subscribers.0 * (session.events.0 + 1);
     let start = Moment::now().plus_nanos(LEAD_NS + bodies * LEAD_EACH_NS);
     lane.invite(start)?;
@@ -90,6 +92,9 @@ fn visit(
     let after = lane.totals()?;
     let joined = Joined { sockets: visited.sockets.clone(), ..Joined::default() };
     let facts = Facts {
+        descriptors: [descriptors, usage::descriptors(&lane.host_pids())?],
+        pss_before_bytes,
+        session,
         scenario,
         repetition,
         span_ns,
@@ -119,8 +124,33 @@ fn released(lane: &mut LaneProcesses) -> Result<Served> {
     }
 }
 
+/// SHA-256 over the bodies that the first client stays for, hex, if it leaves.
+fn addressed(scenario: &Scenario, session: &Session) -> Option<String> {
+    let mut hash = Sha256::new();
+    for index in 0..session.leaves_after(0)? {
+        hash.update(scenario.own_event(session, 0, index).1);
+    }
+    Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// From a client's leaving to the server's letting go of its stream.
+fn release(visits: &[Visit], released: &[Released]) -> LatencyHistogram {
+    let when: BTreeMap<_, _> = released.iter().map(|one| ((one.client, one.visit), one.released)).collect();
+    let mut held = LatencyHistogram::default();
+    for visit in visits {
+        let let_go = when.get(&(visit.client, visit.visit));
+        if let Some((left, released)) = visit.left.zip(let_go) {
+            held.record(released.nanos_since(left));
+        }
+    }
+    held
+}
+
 /// What is known beside what was served and seen.
 struct Facts<'a> {
+    session: &'a Session,
+    descriptors: [u64; 2],
+    pss_before_bytes: u64,
     scenario: &'a Scenario,
     repetition: u64,
     span_ns: u64,
@@ -147,6 +177,11 @@ fn build(lane: scenarios::Lane, facts: Facts<'_>, visited: Visited, served: &Ser
         vain_bytes: sent.saturating_sub(visited.kernel.down_bytes),
         vain_events: produced.saturating_sub(received),
         leaked: served.begun - served.released.len() as u64,
+        left: visited.visits.iter().filter(|visit| visit.left.is_some()).count() as u64,
+        release: release(&visited.visits, &served.released),
+        open_connections: after.iter().map(|totals| totals.open).sum(),
+        descriptors: facts.descriptors,
+        server_pss_before_bytes: facts.pss_before_bytes,
     };
     let Cost { server, client, machine, .. } = facts.cost;
     let block = BlockResult {
@@ -190,7 +225,7 @@ fn build(lane: scenarios::Lane, facts: Facts<'_>, visited: Visited, served: &Ser
         server_pss_bytes: facts.pss_bytes.0,
         client_pss_bytes: facts.pss_bytes.1,
         published_sha256: served.witness_sha256.clone(),
-        addressed_sha256: String::new(),
+        addressed_sha256: addressed(facts.scenario, facts.session).unwrap_or_default(),
         received_sha256: visited.witness_sha256.unwrap_or_default(),
         failures: visited
             .failures

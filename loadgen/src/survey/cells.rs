@@ -145,6 +145,8 @@ pub const CELLS: &[Cell] = &[
         set: &[("lanes", "[\"sse-h1\", \"ws-h1\"]")],
         depths: MOST,
     },
+    Cell { name: "tokens", about: "AI completions", scenario: "tokens", set: &[], depths: FULL },
+    Cell { name: "cancel", about: "clients leave", scenario: "cancel", set: &[], depths: FULL },
     Cell {
         name: "payload-sweep",
         about: "latency and CPU by size",

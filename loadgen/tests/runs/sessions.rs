@@ -53,3 +53,27 @@ fn an_event_source_comes_back_and_starts_again_unless_it_is_told_not_to() {
         }
     }
 }
+
+/// Who leaves had what it stayed for, and the server lets go of its stream at once: half a second before the next
+/// event, which is never produced; and no stream, connection or descriptor is left behind.
+#[test]
+fn a_server_stops_when_a_client_has_left_and_keeps_nothing() {
+    let _machine = machine();
+    for (leaving, leavers) in [("close", 1), ("drop", 3)] {
+        let fields = format!(
+            "--set session.events=5 --set session.within=100ms --set session.leave_after=2 --set session.leavers={leavers} --set session.leaving={leaving}"
+        );
+        let run = ran(&format!("-c 12 -r 2 -d 3s {fields} {LANES},ws-h2,ws-h2+tls"));
+        for trial in &run.trials {
+            adds_up(trial);
+            let (at, session) = (format!("{} {leaving}", trial.lane), trial.session.as_ref().unwrap());
+            let left = 12 / leavers;
+            assert_eq!((session.left, session.release.count()), (left, left), "{at}");
+            assert_eq!(trial.ledger.delivered, 2 * left + 5 * (12 - left), "{at}");
+            assert_eq!((session.open_connections, session.completion.count()), (0, 12 - left), "{at}");
+            assert_eq!(session.descriptors[0], session.descriptors[1], "{at}");
+            let seen = session.endings[0].seen.get("left").copied().unwrap_or(0);
+            assert_eq!(seen, left, "{at}: {:?}", session.endings);
+        }
+    }
+}

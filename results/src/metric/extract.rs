@@ -329,6 +329,46 @@ pub fn knowing(_: &Run, trial: &Trial) -> Option<f64> {
     ending.knowing.quantile(0.5).map(|nanos| nanos as f64 / 1e6)
 }
 
+/// A quantile of something of streams of one's own, ms; nothing where too few lie above it.
+fn of_streams(trial: &Trial, of: fn(&Sessions) -> &LatencyHistogram, q: f64) -> Option<f64> {
+    let held = of(trial.session.as_ref()?);
+    let nanos = held.quantile(q).filter(|_| super::eligible(q, held.count()))?;
+    Some(nanos as f64 / 1e6)
+}
+
+pub fn gap_p50(_: &Run, trial: &Trial) -> Option<f64> {
+    of_streams(trial, |session| &session.gap, 0.5)
+}
+
+pub fn gap_p99(_: &Run, trial: &Trial) -> Option<f64> {
+    of_streams(trial, |session| &session.gap, 0.99)
+}
+
+pub fn completion_p50(_: &Run, trial: &Trial) -> Option<f64> {
+    of_streams(trial, |session| &session.completion, 0.5)
+}
+
+pub fn release_p50(_: &Run, trial: &Trial) -> Option<f64> {
+    of_streams(trial, |session| &session.release, 0.5)
+}
+
+pub fn release_max(_: &Run, trial: &Trial) -> Option<f64> {
+    let release = &trial.session.as_ref()?.release;
+    release.max().map(|nanos| nanos as f64 / 1e6)
+}
+
+pub fn in_vain(_: &Run, trial: &Trial) -> Option<f64> {
+    let session = trial.session.as_ref().filter(|session| session.left > 0)?;
+    per(session.vain_events, session.left)
+}
+
+/// What of streams was still there when all clients were gone.
+pub fn left_behind(_: &Run, trial: &Trial) -> Option<f64> {
+    let session = trial.session.as_ref()?;
+    let descriptors = session.descriptors[1].saturating_sub(session.descriptors[0]);
+    Some((session.leaked + session.open_connections + descriptors) as f64)
+}
+
 pub fn server_writes(_: &Run, trial: &Trial) -> Option<f64> {
     per(trial.server_writes, arrived(trial))
 }

@@ -32,6 +32,8 @@ const MESSAGE_CPU: &str = "All CPU over messages that came back, echo and answer
 const MESSAGE_WIRE: &str = "All bytes in both directions with TCP/IP headers, echoes, answers and acknowledgements included, \
                             over messages; only where messages outnumber pushed events ten to one.";
 const UNTOLD: &str = "In the time a subscriber is watched from its first request on, of those told nothing of the end of their stream.";
+const GAP: &str = "Arrival minus the arrival of the event before it in the same stream.";
+const RELEASE: &str = "From a client's leaving to the server's letting go of its stream.";
 const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
 
 /// Every metric, in the order it is shown.
@@ -100,6 +102,13 @@ pub static ALL: &[Metric] = &[
     trial("connections opened", "/subscriber", x::connections, UNTOLD),
     trial("events repeated", "/subscriber", x::repeated_events, UNTOLD),
     trial("bytes repeated", "B/subscriber", x::repeated_bytes, "Both ways, without TCP/IP headers, for streams after the first and for being told that there is none."),
+    trial("event gap p50", "ms", x::gap_p50, GAP),
+    trial("event gap p99", "ms", x::gap_p99, GAP),
+    trial("completion p50", "ms", x::completion_p50, "From the request for a stream to its client's knowing that it is complete."),
+    trial("release p50", "ms", x::release_p50, RELEASE),
+    trial("release max", "ms", x::release_max, RELEASE),
+    trial("produced in vain", "/leaver", x::in_vain, "Events that a server produced for a client that had left, or that were on their way to it."),
+    count("left behind", "streams", x::left_behind, "Streams, connections and descriptors that the servers still held when all clients were gone."),
     trial("end known p50", "ms", x::knowing, "From the last event of a stream to the client's knowing that nothing follows."),
     trial("heartbeat wire down", "B/heartbeat", x::heartbeat_down, BEAT),
     trial("heartbeat wire up", "B/heartbeat", x::heartbeat_up, BEAT),

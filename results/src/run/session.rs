@@ -27,6 +27,16 @@ pub struct Sessions {
     pub vain_events: u64,
     /// Streams that the servers had not released when all clients were done.
     pub leaked: u64,
+    /// Subscribers that left in the middle of their stream.
+    pub left: u64,
+    /// From a client's leaving to the server's letting go of its stream, ns.
+    pub release: LatencyHistogram,
+    /// Connections that the servers still held when all clients were done.
+    pub open_connections: u64,
+    /// Descriptors of the servers' processes before the first client came and after the last was done.
+    pub descriptors: [u64; 2],
+    /// PSS of the servers' processes before the first client came.
+    pub server_pss_before_bytes: u64,
 }
 
 /// What the subscribers that were told in one way saw and did, each watched for the scenario's `duration` from
