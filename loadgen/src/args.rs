@@ -105,6 +105,9 @@ pub struct SurveyArgs {
     /// Decide for so many subscribers on one server: 2000, 10k
     #[arg(short = 'c', long, visible_alias = "connections", value_name = "COUNT")]
     pub subscribers: Option<Count>,
+    /// Decide for so many messages per second from every subscriber to the server; 0 for none
+    #[arg(long, value_name = "PER_SECOND")]
+    pub upstream: Option<f64>,
     /// Decide for these readers: browsers or programs
     #[arg(long, value_name = "browsers|programs", value_parser = readers)]
     pub readers: Option<Readers>,
@@ -144,12 +147,14 @@ impl SurveyArgs {
             }
             None => base,
         };
-        if self.rate.is_some() || self.payload_bytes.is_some() || self.subscribers.is_some() {
+        let numbers = [self.rate.is_some(), self.payload_bytes.is_some(), self.upstream.is_some()];
+        if numbers.contains(&true) || self.subscribers.is_some() {
             asked.name = "your workload".into();
         }
         asked.rate = self.rate.unwrap_or(asked.rate);
         asked.payload_bytes = self.payload_bytes.unwrap_or(asked.payload_bytes);
         asked.subscribers = self.subscribers.map_or(asked.subscribers, |count| count.0);
+        asked.upstream = self.upstream.unwrap_or(asked.upstream);
         asked.readers = self.readers.unwrap_or(asked.readers);
         for (name, value, most) in [
             ("--rate", asked.rate, 1e5),
@@ -160,7 +165,10 @@ impl SurveyArgs {
                 return Err(BadInput(format!("{name} is {value}; allowed is more than 0, up to {most}")));
             }
         }
-        Ok(asked)
+        match asked.upstream {
+            upstream if (0.0..=1e4).contains(&upstream) => Ok(asked),
+            upstream => Err(BadInput(format!("--upstream is {upstream}; allowed is 0 to 10000"))),
+        }
     }
 }
 

@@ -2,12 +2,12 @@
 //!
 //! A new chart is a file and its row in [`ALL`].
 
-mod axis;
+pub(crate) mod axis;
 mod break_even;
 mod bytes;
 mod cpu;
 mod endings;
-mod figure;
+pub(crate) mod figure;
 mod heartbeats;
 mod joining;
 mod memory;

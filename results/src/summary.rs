@@ -189,7 +189,7 @@ fn settle(run: &Run, lane: Lane, reference: Lane, column: &mut [Entry]) {
 
 /// What charts and claims judge beside the headline metrics: one family, whoever asks, so that they
 /// cannot contradict each other.
-const FURTHER: [&str; 17] = [
+const FURTHER: [&str; 20] = [
     "connect p50",
     "connect p99",
     "first event p50",
@@ -203,8 +203,11 @@ const FURTHER: [&str; 17] = [
     "heartbeat wire up",
     "heartbeat server CPU",
     "heartbeat client CPU",
+    "round trip p50",
+    "round trip p99",
     "round trip mean",
     "message bytes",
+    "message on the wire",
     "message server CPU",
     "message client CPU",
 ];

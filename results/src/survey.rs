@@ -15,7 +15,9 @@ use crate::run::{Run, write_atomically};
 mod advice;
 mod claims;
 mod matrix;
+mod needs;
 mod page;
+mod share;
 mod workload;
 
 pub use advice::{Advice, advise};

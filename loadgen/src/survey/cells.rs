@@ -42,6 +42,19 @@ const QUICK: &[Depth] = &[Depth::Quick];
 const MOST: &[Depth] = &[Depth::Default, Depth::Full];
 const FULL: &[Depth] = &[Depth::Full];
 
+/// What the curve over the share of messages upward compares.
+const BOTH: (&str, &str) = ("lanes", "[\"sse-h1\", \"sse-h2\", \"ws-h1\"]");
+const SHORT: (&str, &str) = ("duration", "\"1800ms\"");
+
+/// A run of `game`.
+const fn share(
+    name: &'static str,
+    about: &'static str,
+    set: &'static [(&'static str, &'static str)],
+) -> Cell {
+    Cell { name, about, scenario: "game", set, depths: MOST }
+}
+
 /// Every run, in the order in which they are measured: what decides most comes first.
 pub const CELLS: &[Cell] = &[
     Cell {
@@ -136,7 +149,24 @@ pub const CELLS: &[Cell] = &[
     Cell { name: "news", about: "few and large", scenario: "news", set: &[], depths: MOST },
     Cell { name: "logs", about: "bursts of lines", scenario: "logs", set: &[], depths: MOST },
     Cell { name: "video", about: "bytes at a bitrate", scenario: "video", set: &[], depths: MOST },
-    Cell { name: "chat", about: "messages to rooms", scenario: "chat", set: &[], depths: MOST },
+    Cell {
+        name: "upstream",
+        about: "messages from client to server: frames against requests",
+        scenario: "upstream",
+        set: &[("memory", "[500, \"1k\"]")],
+        depths: MOST,
+    },
+    Cell { name: "chat", about: "rooms, both ways", scenario: "chat", set: &[], depths: MOST },
+    share(
+        "share-0",
+        "as many events and messages as game, all down",
+        &[("rate", "40"), ("upstream", "0"), BOTH, SHORT],
+    ),
+    share("share-20", "the same, a fifth of them up", &[("rate", "32"), ("upstream", "8"), BOTH, SHORT]),
+    share("game", "as much up as down", &[BOTH]),
+    share("share-80", "the same, four fifths of them up", &[("rate", "8"), ("upstream", "32"), BOTH, SHORT]),
+    share("share-95", "the same, nearly all of them up", &[("rate", "2"), ("upstream", "38"), BOTH, SHORT]),
+    Cell { name: "collab", about: "edits, both ways", scenario: "collab", set: &[], depths: MOST },
     Cell { name: "rate-sweep", about: "up to the knee", scenario: "rate-sweep", set: &[], depths: MOST },
     Cell {
         name: "finite",

@@ -5,18 +5,21 @@ use scenarios::Lane;
 use super::Survey;
 use crate::conclude::times;
 use crate::stats::{Effect, Judgement};
-use crate::summary::{judged, lanes};
+use crate::summary::{judged_further, lanes};
 
 /// What every other lane is divided by.
 pub const REFERENCE: &str = "ws-h1";
 
 /// The metrics that are shown, each with its question.
-const METRICS: [(&str, &str); 5] = [
+const METRICS: [(&str, &str); 8] = [
     ("latency p99", "Who is late?"),
     ("server CPU", "Who costs the server more CPU per delivery?"),
     ("client CPU", "Who costs the reader more CPU per delivery?"),
     ("wire bytes down", "Who sends more bytes per event?"),
     ("server memory", "Who holds more memory per connection?"),
+    ("round trip mean", "Whose messages are longer on their way there and back?"),
+    ("message server CPU", "Who costs the server more CPU per message upward?"),
+    ("message bytes", "Whose messages upward weigh more, with what answers them?"),
 ];
 
 /// One metric over all workloads and lanes.
@@ -49,7 +52,7 @@ pub fn matrices(survey: &Survey) -> Vec<Matrix> {
             let reference = lanes(run).into_iter().find(|lane| lane.to_string() == REFERENCE);
             let cell = |lane: &Lane| {
                 let effect = reference.filter(|_| lanes(run).contains(lane)).and_then(|reference| {
-                    let column = judged(run, *lane, reference);
+                    let column = judged_further(run, *lane, reference);
                     column.into_iter().find(|(held, _)| held.name == metric).and_then(|(_, effect)| effect)
                 });
                 mark(effect.as_ref())

@@ -6,9 +6,11 @@ use std::path::Path;
 use anyhow::Result;
 use minijinja::{Value as Slot, context};
 
-use super::advice::{Advice, Certainty, Choice, Need, Side};
+use super::advice::{Advice, Certainty, Choice};
 use super::claims::{Found, judge};
 use super::matrix::{Matrix, REFERENCE, matrices};
+use super::needs::{Need, Side};
+use super::share;
 use super::{Readers, Survey, Workload, advise};
 use crate::charts;
 use crate::claims::Verdict;
@@ -73,14 +75,21 @@ fn described(workload: &Workload) -> String {
         Readers::Browsers => "pages in browsers",
         Readers::Programs => "programs",
     };
+    let upward = match workload.messages() {
+        0.0 => String::new(),
+        all => {
+            format!("; each sends {} messages a second, {} in all", number(workload.upstream), number(all))
+        }
+    };
     format!(
         "{}: {} events a second of {} bytes to each of {} subscribers ({readers}), {} deliveries a second from one server, \
-         pushed downward over HTTP/1.1.",
+         pushed downward over HTTP/1.1{}.",
         workload.name,
         number(workload.rate),
         number(workload.payload_bytes.round()),
         number(workload.subscribers as f64),
-        number(workload.deliveries().round())
+        number(workload.deliveries().round()),
+        upward
     )
 }
 
@@ -176,7 +185,10 @@ fn curves(survey: &Survey) -> Vec<Slot> {
         let (run, figure) = valid().find_map(|(cell, run)| Some((cell, (chart.draw)(run)?)))?;
         Some(context! { about => *about, run, figure => shown(&figure, &charts::svg(&figure)) })
     };
-    CURVES.iter().filter_map(one).collect()
+    let shared = share::figure(survey).map(|(run, figure)| {
+        context! { about => "Share of messages upward", run, figure => shown(&figure, &charts::svg(&figure)) }
+    });
+    shared.into_iter().chain(CURVES.iter().filter_map(one)).collect()
 }
 
 fn run_row(name: &str, run: &Run) -> Slot {

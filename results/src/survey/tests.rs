@@ -2,7 +2,8 @@
 
 use scenarios::Lane;
 
-use super::advice::{Certainty, Choice, Side};
+use super::advice::{Certainty, Choice};
+use super::needs::Side;
 use super::*;
 use crate::run::{Severity, Warning};
 use crate::sample;
@@ -100,6 +101,75 @@ fn doubts_make_it_less_sure_and_an_invalid_run_counts_for_nothing() {
     let advice = at_size(&invalid, 2_000);
     assert_eq!((advice.choice, advice.sure, advice.needs.len()), (Choice::Unknown, Certainty::Unsure, 0));
     assert!(judge(&invalid).iter().all(|found| !found.judged.is_measured()));
+}
+
+/// What pushing costs is no answer for readers who send: without a run of messages nothing is chosen, with
+/// one it follows the lanes.
+#[test]
+fn a_workload_that_goes_both_ways_needs_a_run_that_did() {
+    let push = || ("ticker", Some(sample::run()));
+    let talk = |run| ("upstream", Some(run));
+    let talks = |survey: &Survey| {
+        let workload = Workload { upstream: 10.0, ..survey.written.workload.clone() };
+        advise(survey, &workload)
+    };
+    let advice = talks(&survey(vec![push()]));
+    assert_eq!((advice.choice, advice.sure), (Choice::Unknown, Certainty::Unsure), "{}", advice.headline());
+    assert!(advice.doubts[0].contains("readers send 20,000 messages a second"), "{:?}", advice.doubts);
+
+    let there = talks(&survey(vec![push(), talk(sample::talking())]));
+    let back = survey(vec![("ticker", Some(inverse(sample::run()))), talk(inverse(sample::talking()))]);
+    let back = talks(&back);
+    assert_eq!((there.choice, back.choice), (Choice::Take(Side::Ws), Choice::Take(Side::Sse)));
+    let of = |advice: &Advice, name: &str| {
+        advice.needs.iter().find(|need| need.name == name).map(|need| (need.costs, need.source.0.clone()))
+    };
+    let (cpu, run) = of(&there, "server CPU for messages").unwrap();
+    assert_eq!(
+        (of(&back, "server CPU for messages").unwrap().0, run.as_str()),
+        ([cpu[1], cpu[0]], "upstream")
+    );
+    assert_eq!(of(&there, "server CPU").unwrap().1, "ticker", "pushing is told by a run that pushed alone");
+    let twice = Workload { upstream: 20.0, ..there.workload.clone() };
+    let runs = survey(vec![push(), talk(sample::talking())]);
+    let double = of(&advise(&runs, &twice), "server CPU for messages").unwrap().0;
+    assert!((double[0] / cpu[0] - 2.0).abs() < 1e-9);
+}
+
+/// Where nothing is sent, a run that went both ways tells nothing of what pushing costs.
+#[test]
+fn a_workload_that_goes_one_way_is_not_told_by_one_that_goes_both() {
+    let survey = survey(vec![("upstream", Some(sample::talking()))]);
+    let workload = Workload { upstream: 0.0, ..survey.written.workload.clone() };
+    let advice = advise(&survey, &workload);
+    assert_eq!((advice.choice, advice.needs.len()), (Choice::Unknown, 0), "{:?}", advice.needs);
+}
+
+/// Runs that differ in their share of messages alone.
+fn shares(pushed: Run) -> Survey {
+    let of = |mut run: Run, rate: f64, upstream: f64| {
+        (run.scenario.rate, run.scenario.upstream) = (rate, upstream);
+        Some(run)
+    };
+    survey(vec![
+        ("far", of(sample::run(), 7.0, 0.0)),
+        ("share-80", of(sample::talking(), 8.0, 32.0)),
+        ("share-0", of(pushed, 40.0, 0.0)),
+        ("share-50", of(sample::talking(), 20.0, 20.0)),
+    ])
+}
+
+#[test]
+fn the_share_of_messages_is_drawn_from_runs_that_differ_in_nothing_else() {
+    let alone = survey(vec![("ticker", Some(sample::run())), ("upstream", Some(sample::talking()))]);
+    assert!(share::figure(&alone).is_none());
+    let survey = shares(sample::run());
+    let (first, figure) = share::figure(&survey).unwrap();
+    assert_eq!(first, "share-0");
+    assert!(figure.caption.contains("in the runs share-0, share-50, share-80;"), "{}", figure.caption);
+    let exchanged = shares(inverse(sample::run()));
+    let (_, back) = share::figure(&exchanged).unwrap();
+    insta::assert_snapshot!(format!("{}\n{}", figure.finding, back.finding));
 }
 
 #[test]

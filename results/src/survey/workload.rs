@@ -29,6 +29,9 @@ pub struct Workload {
     pub payload_bytes: f64,
     /// Subscribers connected at once.
     pub subscribers: u64,
+    /// Messages per second that each of them sends.
+    #[serde(default)]
+    pub upstream: f64,
     /// Who subscribes.
     pub readers: Readers,
 }
@@ -42,6 +45,7 @@ impl Workload {
             rate: rate_to_each(scenario),
             payload_bytes: mean_body(scenario),
             subscribers: scenario.subscribers.0,
+            upstream: scenario.upstream,
             readers: Readers::default(),
         }
     }
@@ -55,6 +59,30 @@ impl Workload {
         // A body below the size of its framing costs what the framing does.
         let payload = apart(self.payload_bytes.max(64.0), mean_body(scenario).max(64.0));
         rate.max(payload).exp()
+    }
+
+    /// By which factor a run's messages a second at its server differ from this workload's: the cost of one
+    /// depends on how many come at once. Infinite where only one of them has messages.
+    #[must_use]
+    pub fn factor_up(&self, scenario: &Scenario) -> f64 {
+        let theirs = scenario.upstream * scenario.subscribers.0 as f64;
+        match (self.messages() > 0.0, theirs > 0.0) {
+            (true, true) => (self.messages() / theirs).ln().abs().exp(),
+            (false, false) => 1.0,
+            _ => f64::INFINITY,
+        }
+    }
+
+    /// Events times subscribers, a second.
+    #[must_use]
+    pub fn deliveries(&self) -> f64 {
+        self.rate * self.subscribers as f64
+    }
+
+    /// Messages that all subscribers send, a second.
+    #[must_use]
+    pub fn messages(&self) -> f64 {
+        self.upstream * self.subscribers as f64
     }
 }
 
@@ -93,5 +121,10 @@ mod tests {
         assert_eq!((roomy.rate, roomy.deliveries()), (5.0, 10_000.0));
         let large = ticker.factor(&scenario(&[("payload", "text:14k"), ("rate", "40")]));
         assert!((90.0..110.0).contains(&large), "{large}");
+        let talk = Workload { upstream: 0.5, ..ticker.clone() };
+        let talking = scenario(&[("upstream", "2"), ("lanes", "[\"sse-h1\"]")]);
+        assert_eq!(talk.messages(), 1_000.0);
+        assert!((talk.factor_up(&talking) - 4.0).abs() < 1e-9);
+        assert_eq!([ticker.factor_up(&scenario(&[])), ticker.factor_up(&talking)], [1.0, f64::INFINITY]);
     }
 }
