@@ -94,7 +94,8 @@ impl LaneProcesses {
         subscribers: u64,
         mut place: Place<'_>,
     ) -> Result<Self> {
-        let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane) / scenario.connections_of(lane);
+        let each = scenario.connections_of(lane) * scenario.descriptors_of_a_connection();
+        let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane) / each;
         let workers = subscribers.div_ceil(most).max(1);
         let (mut pairs, mut first_client) = (Vec::new(), 0);
         for index in 0..workers {

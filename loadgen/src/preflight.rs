@@ -59,7 +59,8 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
     let most = most.unwrap_or(0);
     let in_a_process = |lane: &Lane| connections(plan, *lane, most).min(CONNECTIONS_PER_WORKER);
     let largest = plan.lanes().iter().map(in_a_process).max().unwrap_or(0);
-    let needed = largest + SPARE_DESCRIPTORS;
+    let each = plan.scenario.descriptors_of_a_connection();
+    let needed = (largest * each).min(CONNECTIONS_PER_WORKER) + SPARE_DESCRIPTORS;
     if environment.descriptors < needed {
         found.refusals.push(format!(
             "{largest} connections need {needed} descriptors in a process, the limit is {}; raise it with `ulimit -n {needed}` (as root: `ulimit -Hn {needed}` first), or lower `-c`",

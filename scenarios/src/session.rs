@@ -236,6 +236,13 @@ fn check_phases(scenario: &Scenario) -> Result<(), String> {
 }
 
 impl Scenario {
+    /// Descriptors of a connection at its client's end: the clients of streams of one's own hold two, the lean
+    /// client's and the runtime's.
+    #[must_use]
+    pub fn descriptors_of_a_connection(&self) -> u64 {
+        1 + u64::from(self.session.is_some())
+    }
+
     /// Name and body of event `index` (from 0) of a client's own stream. It is the same in every stream of
     /// this client, because a server that knows nothing of `Last-Event-ID` begins anew.
     #[must_use]
@@ -309,6 +316,7 @@ mod tests {
         let asks = scenario.first_asks(scenario.session.as_ref().unwrap());
         assert_eq!(asks, [0, 100_000_000, 200_000_000, 300_000_000]);
         assert_eq!(scenario.interval_ns(), 50_000_000);
+        assert_eq!(scenario.descriptors_of_a_connection(), 2);
     }
 
     #[test]

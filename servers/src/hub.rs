@@ -6,14 +6,11 @@
 //! silent. Joining and publishing exclude each other, so that the greeting and what follows it have
 //! neither a gap nor a duplicate.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Waker;
 
 use bytes::Bytes;
 use scenarios::{Scenario, SlowPolicy};
-use slab::Slab;
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
@@ -24,7 +21,10 @@ use crate::window::{Replay, Window};
 
 pub use subscription::Subscription;
 
+use topic::{Held, Reader, Topic, wake};
+
 mod subscription;
+mod topic;
 
 /// The fan-out of one lane. Clones share it.
 #[derive(Clone, Debug)]
@@ -50,36 +50,6 @@ struct Shared {
     /// Tells of each event, where events are kept.
     published: Arc<Notify>,
     ended: Arc<Notify>,
-}
-
-/// The events of one topic that somebody has still to read.
-#[derive(Debug, Default)]
-struct Topic {
-    ring: VecDeque<Held>,
-    /// The position of the ring's front, counted from the first event there was to hold.
-    front: u64,
-    readers: Slab<Reader>,
-    latest: Option<Bytes>,
-    /// Readers that are out, and those of them that have not left yet.
-    out: u64,
-    leaving: usize,
-    /// Empty but while publishing; kept for its room.
-    waking: Vec<Waker>,
-}
-
-#[derive(Debug)]
-struct Held {
-    event: Bytes,
-    unread: usize,
-}
-
-#[derive(Debug)]
-struct Reader {
-    /// The position of the next event.
-    next: u64,
-    waker: Option<Waker>,
-    /// It lagged too far behind: there is nothing more for it.
-    is_out: bool,
 }
 
 impl Hub {
@@ -348,69 +318,6 @@ impl Shared {
 
     fn topic(&self, topic: usize) -> MutexGuard<'_, Topic> {
         self.topics[topic].lock().expect("no holder of this lock panics")
-    }
-}
-
-/// Wakes all readers of a topic, outside its lock.
-fn wake(mut held: MutexGuard<'_, Topic>, shared: &Shared, topic: usize) {
-    let mut waking = std::mem::take(&mut held.waking);
-    waking.extend(held.readers.iter_mut().filter_map(|(_, reader)| reader.waker.take()));
-    if waking.is_empty() {
-        held.waking = waking;
-        return;
-    }
-    drop(held);
-    waking.drain(..).for_each(Waker::wake);
-    shared.topic(topic).waking = waking;
-}
-
-impl Topic {
-    /// Takes the oldest event from all that have still to read it.
-    fn drop_oldest(&mut self, shared: &Shared) {
-        let oldest = self.ring.front_mut().map_or(0, |oldest| std::mem::take(&mut oldest.unread));
-        shared.dropped.fetch_add(oldest as u64, Relaxed);
-    }
-
-    /// Takes all events from those that have still to read the oldest, and the event that is being published
-    /// passes them by.
-    fn part_with_the_slowest(&mut self, shared: &Shared) {
-        let (ring, front) = (&mut self.ring, self.front);
-        let end = front + ring.len() as u64;
-        for (_, reader) in
-            self.readers.iter_mut().filter(|(_, reader)| !reader.is_out && reader.next == front)
-        {
-            ring.iter_mut().for_each(|held| held.unread -= 1);
-            shared.dropped.fetch_add(ring.len() as u64 + 1, Relaxed);
-            shared.slow.fetch_add(1, Relaxed);
-            (reader.next, reader.is_out) = (end, true);
-            self.out += 1;
-            self.leaving += 1;
-        }
-    }
-
-    /// Forgets what nobody has still to read.
-    fn trim(&mut self, shared: &Shared) {
-        while let Some(held) = self.ring.front().filter(|held| held.unread == 0) {
-            shared.held.fetch_sub(held.event.len() as u64, Relaxed);
-            self.ring.pop_front();
-            self.front += 1;
-        }
-    }
-
-    /// The next event of a reader, and how many it lost before; `None` when it has all there is.
-    fn take(&mut self, reader: usize, shared: &Shared) -> Option<(Bytes, u64)> {
-        let reader = &mut self.readers[reader];
-        let lost = self.front.saturating_sub(reader.next);
-        reader.next += lost;
-        let index = usize::try_from(reader.next - self.front).expect("an index of the ring");
-        let held = self.ring.get_mut(index)?;
-        reader.next += 1;
-        held.unread -= 1;
-        let event = held.event.clone();
-        if index == 0 {
-            self.trim(shared);
-        }
-        Some((event, lost))
     }
 }
 

@@ -55,6 +55,11 @@ const fn share(
     Cell { name, about, scenario: "game", set, depths: MOST }
 }
 
+/// A scenario as it is.
+const fn whole(name: &'static str, about: &'static str, depths: &'static [Depth]) -> Cell {
+    Cell { name, about, scenario: name, set: &[], depths }
+}
+
 /// Every run, in the order in which they are measured: what decides most comes first.
 pub const CELLS: &[Cell] = &[
     Cell {
@@ -130,14 +135,8 @@ pub const CELLS: &[Cell] = &[
         ],
         depths: MOST,
     },
-    Cell { name: "polling", about: "pushing against asking", scenario: "polling", set: &[], depths: MOST },
-    Cell {
-        name: "connect",
-        about: "a storm of connections",
-        scenario: "connect",
-        set: &[],
-        depths: &[Depth::Quick, Depth::Default, Depth::Full],
-    },
+    whole("polling", "pushing against asking", MOST),
+    whole("connect", "a storm of connections", &[Depth::Quick, Depth::Default, Depth::Full]),
     Cell {
         name: "heartbeats",
         about: "idle connections kept alive",
@@ -145,10 +144,10 @@ pub const CELLS: &[Cell] = &[
         set: &[("repetitions", "4")],
         depths: MOST,
     },
-    Cell { name: "tabs", about: "ten tabs of one browser", scenario: "tabs", set: &[], depths: MOST },
-    Cell { name: "news", about: "few and large", scenario: "news", set: &[], depths: MOST },
-    Cell { name: "logs", about: "bursts of lines", scenario: "logs", set: &[], depths: MOST },
-    Cell { name: "video", about: "bytes at a bitrate", scenario: "video", set: &[], depths: MOST },
+    whole("tabs", "ten tabs of one browser", MOST),
+    whole("news", "few and large", MOST),
+    whole("logs", "bursts of lines", MOST),
+    whole("video", "bytes at a bitrate", MOST),
     Cell {
         name: "upstream",
         about: "messages from client to server: frames against requests",
@@ -156,7 +155,7 @@ pub const CELLS: &[Cell] = &[
         set: &[("memory", "[500, \"1k\"]")],
         depths: MOST,
     },
-    Cell { name: "chat", about: "rooms, both ways", scenario: "chat", set: &[], depths: MOST },
+    whole("chat", "rooms, both ways", MOST),
     share(
         "share-0",
         "as many events and messages as game, all down",
@@ -166,8 +165,8 @@ pub const CELLS: &[Cell] = &[
     share("game", "as much up as down", &[BOTH]),
     share("share-80", "the same, four fifths of them up", &[("rate", "8"), ("upstream", "32"), BOTH, SHORT]),
     share("share-95", "the same, nearly all of them up", &[("rate", "2"), ("upstream", "38"), BOTH, SHORT]),
-    Cell { name: "collab", about: "edits, both ways", scenario: "collab", set: &[], depths: MOST },
-    Cell { name: "rate-sweep", about: "up to the knee", scenario: "rate-sweep", set: &[], depths: MOST },
+    whole("collab", "edits, both ways", MOST),
+    whole("rate-sweep", "up to the knee", MOST),
     Cell {
         name: "finite",
         about: "streams that the server completes: who comes back",
@@ -175,30 +174,12 @@ pub const CELLS: &[Cell] = &[
         set: &[("lanes", "[\"sse-h1\", \"ws-h1\"]")],
         depths: MOST,
     },
-    Cell { name: "tokens", about: "AI completions", scenario: "tokens", set: &[], depths: FULL },
-    Cell { name: "cancel", about: "clients leave", scenario: "cancel", set: &[], depths: FULL },
-    Cell {
-        name: "payload-sweep",
-        about: "latency and CPU by size",
-        scenario: "payload-sweep",
-        set: &[],
-        depths: FULL,
-    },
-    Cell { name: "interval", about: "one a second", scenario: "interval", set: &[], depths: FULL },
-    Cell {
-        name: "notifications",
-        about: "15,000 mostly idle",
-        scenario: "notifications",
-        set: &[],
-        depths: FULL,
-    },
-    Cell {
-        name: "slow-readers",
-        about: "half of the readers do not read",
-        scenario: "slow-readers",
-        set: &[],
-        depths: FULL,
-    },
+    whole("tokens", "AI completions", FULL),
+    whole("cancel", "clients leave", FULL),
+    whole("payload-sweep", "latency and CPU by size", FULL),
+    whole("interval", "one a second", FULL),
+    whole("notifications", "15,000 mostly idle", FULL),
+    whole("slow-readers", "half of the readers do not read", FULL),
 ];
 
 #[cfg(test)]

@@ -369,6 +369,13 @@ pub fn left_behind(_: &Run, trial: &Trial) -> Option<f64> {
     Some((session.leaked + session.open_connections + descriptors) as f64)
 }
 
+/// Below zero where more was given back than taken.
+pub fn memory_kept(_: &Run, trial: &Trial) -> Option<f64> {
+    let before = trial.session.as_ref()?.server_pss_before_bytes;
+    let kept = trial.server_pss_bytes as f64 - before as f64;
+    (before > 0).then(|| kept / 1024.0 / trial.subscribers as f64)
+}
+
 pub fn server_writes(_: &Run, trial: &Trial) -> Option<f64> {
     per(trial.server_writes, arrived(trial))
 }

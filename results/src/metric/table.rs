@@ -109,6 +109,7 @@ pub static ALL: &[Metric] = &[
     trial("release max", "ms", x::release_max, RELEASE),
     trial("produced in vain", "/leaver", x::in_vain, "Events that a server produced for a client that had left, or that were on their way to it."),
     count("left behind", "streams", x::left_behind, "Streams, connections and descriptors that the servers still held when all clients were gone."),
+    trial("memory kept", "KiB/subscriber", x::memory_kept, "PSS of the servers when all clients were gone, beyond that before the first came: what is not given back.").rank(Rank::Detail),
     trial("end known p50", "ms", x::knowing, "From the last event of a stream to the client's knowing that nothing follows."),
     trial("heartbeat wire down", "B/heartbeat", x::heartbeat_down, BEAT),
     trial("heartbeat wire up", "B/heartbeat", x::heartbeat_up, BEAT),
