@@ -125,7 +125,7 @@ pub struct Lane {
 }
 
 /// `(name, transport, carrier, about)`: every base lane there is.
-const BASES: [(&str, Transport, Carrier, &str); 7] = [
+const BASES: [(&str, Transport, Carrier, &str); 9] = [
     ("sse-h1", Transport::Sse, Carrier::H1, "Server-Sent Events over HTTP/1.1 (chunked response on hyper)"),
     ("sse-h2", Transport::Sse, Carrier::H2, "Server-Sent Events over HTTP/2, one stream a connection"),
     ("ws-h1", Transport::Ws, Carrier::H1, "WebSocket, upgraded from HTTP/1.1 (one text message an event)"),
@@ -152,6 +152,18 @@ const BASES: [(&str, Transport, Carrier, &str); 7] = [
         Transport::Poll,
         Carrier::H1,
         "traditional polling over HTTP/1.1: a request every `poll` on a kept-alive connection",
+    ),
+    (
+        "longpoll-h2",
+        Transport::LongPoll,
+        Carrier::H2,
+        "long polling over HTTP/2, a stream a request, one connection a client",
+    ),
+    (
+        "poll-h2",
+        Transport::Poll,
+        Carrier::H2,
+        "traditional polling over HTTP/2, a stream a request, one connection a client",
     ),
 ];
 
@@ -258,7 +270,9 @@ impl Lane {
             && codes
             && (plain || self.client == ClientStack::Lean)
             && (self.coding == Coding::Plain || self.server == ServerStack::Tuned)
-            && (if is_h1 { !self.mux } else { self.server == ServerStack::Tuned })
+            && (is_h1 || self.server == ServerStack::Tuned)
+            // A poll is a stream already.
+            && (!self.mux || !is_h1 && !self.transport.polls())
     }
 
     /// Whether this project's own server sends heartbeats on it, at once, and its own client takes them.

@@ -101,6 +101,14 @@ impl Decoder {
         }
     }
 
+    /// The polls whose answers it reads.
+    pub fn polls(&mut self) -> Option<&mut Poll> {
+        match &mut self.wire {
+            Wire::Poll(poll) => Some(poll),
+            Wire::Sse(_) | Wire::Ws(_) | Wire::Raw(_) => None,
+        }
+    }
+
     /// Whether the answer to something it sent is awaited.
     #[must_use]
     pub const fn is_asking(&self) -> bool {

@@ -107,7 +107,13 @@ impl Handshake {
                 let messages = Ws::new(scenario.identity, scenario.envelope);
                 Ok(Wire::Ws(messages.inflating(self.compression(response)?)))
             }
-            Transport::Sse | Transport::Raw | Transport::LongPoll | Transport::Poll => {
+            // Only over HTTP/2 are their heads read apart from their bodies.
+            Transport::LongPoll | Transport::Poll => {
+                let is_base64 = scenario.payload.is_binary();
+                let poll = Poll::on_streams(self.transport, poll::said(response)?, is_base64);
+                Ok(Wire::Poll(Box::new(poll)))
+            }
+            Transport::Sse | Transport::Raw => {
                 let stream = Sse::new(body(response, self.coding)?);
                 let is_base64 = scenario.payload.is_binary();
                 Ok(Wire::Sse(stream.with_base64(is_base64).coded(self.coding)))
@@ -120,6 +126,9 @@ impl Handshake {
     #[must_use]
     pub fn fields(target: &Target, stream: usize) -> Vec<(&'static str, String)> {
         let Target { lane, address, client, .. } = target;
+        if lane.transport.polls() {
+            return Self::poll_fields(target, &poll::path(lane.transport, b""));
+        }
         let text = |name, text: &str| (name, text.to_owned());
         let path = |path| (":path", format!("{path}?client={}", client + stream as u64));
         let scheme = text(":scheme", if lane.tls { "https" } else { "http" });
@@ -137,6 +146,18 @@ impl Handshake {
         let more = [Some(accept), coding, Some(text("cache-control", "no-store"))];
         let last_id = last_id(target).map(|id| ("last-event-id", id));
         fields.into_iter().chain(more.into_iter().flatten()).chain(last_id).collect()
+    }
+
+    /// The head of a poll over HTTP/2, as small as [`poll::request`].
+    #[must_use]
+    pub fn poll_fields(target: &Target, path: &[u8]) -> Vec<(&'static str, String)> {
+        vec![
+            (":method", "GET".to_owned()),
+            (":scheme", if target.lane.tls { "https" } else { "http" }.to_owned()),
+            (":path", String::from_utf8_lossy(path).into_owned()),
+            (":authority", target.address.to_string()),
+            ("accept", "text/event-stream".to_owned()),
+        ]
     }
 
     /// The head of a message upward over HTTP/2, as small as [`Post::head`](super::post::Post::head).

@@ -142,7 +142,10 @@ impl Layer {
     pub fn outbox(&mut self) -> Option<&mut Vec<u8>> {
         match self {
             Self::One(decoder) => decoder.outbox(),
-            Self::Many(h2) => Some(h2.outbox()),
+            Self::Many(h2) => {
+                h2.poll();
+                Some(h2.outbox())
+            }
             Self::Again(asking) => Some(&mut asking.request),
         }
     }
@@ -169,7 +172,8 @@ impl Layer {
     pub fn due(&mut self, unless: Option<u64>) -> bool {
         match self {
             Self::One(decoder) => decoder.due(unless),
-            Self::Many(_) | Self::Again(_) => false,
+            Self::Many(h2) => h2.due(unless),
+            Self::Again(_) => false,
         }
     }
 

@@ -3,7 +3,8 @@
 //!
 //! An answer's body is an event stream, so the decoder is that of SSE, and its events carry the same
 //! identity. What is to be sent waits in an outbox, because this file does no I/O; when to ask is told
-//! from outside, except that a long poll is asked again as soon as it is answered.
+//! from outside, except that a long poll is asked again as soon as it is answered. Over HTTP/2 each poll is
+//! a stream of its own: heads and ends come from outside then (`h2/polls.rs`).
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -26,7 +27,9 @@ pub const LONG_POLL_PATH: &str = "/longpoll";
 #[derive(Debug)]
 pub struct Poll {
     transport: Transport,
-    host: SocketAddr,
+    /// Whom its requests name; none where a connection of streams writes their heads and reads those of
+    /// the answers.
+    host: Option<SocketAddr>,
     /// A head of which the end has not come.
     rest: Vec<u8>,
     /// What is left of the answer's body; none between answers.
@@ -45,13 +48,18 @@ pub struct Poll {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer(u64);
 
+/// Where to ask for what came after an id, or for the latest event.
+#[must_use]
+pub fn path(transport: Transport, after: &[u8]) -> Vec<u8> {
+    let path = if transport == Transport::LongPoll { LONG_POLL_PATH } else { POLL_PATH };
+    let query = if after.is_empty() { "" } else { "?after=" };
+    [path.as_bytes(), query.as_bytes(), after].concat()
+}
+
 /// A request for what came after an id, or for the latest event: as small as the other lanes'.
 #[must_use]
 pub fn request(transport: Transport, host: SocketAddr, after: &[u8]) -> Vec<u8> {
-    let path = if transport == Transport::LongPoll { LONG_POLL_PATH } else { POLL_PATH };
-    let query = if after.is_empty() { "" } else { "?after=" };
-    let mut out = format!("GET {path}{query}").into_bytes();
-    out.extend_from_slice(after);
+    let mut out = [b"GET ", &path(transport, after)[..]].concat();
     write!(out, " HTTP/1.1\r\nhost: {host}\r\naccept: text/event-stream\r\n\r\n").expect("a Vec takes all");
     out
 }
@@ -64,11 +72,19 @@ pub fn answer(received: &[u8]) -> Result<Option<(usize, Answer)>, Failure> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut response = Response::new(&mut headers);
     let Some(length) = head(&mut response, received)? else { return Ok(None) };
+    Ok(Some((length, said(&response)?)))
+}
+
+/// What the head of an answer says.
+///
+/// # Errors
+/// As [`answer`].
+pub fn said(response: &Response<'_, '_>) -> Result<Answer, Failure> {
     if response.code == Some(204) {
-        return Ok(Some((length, Answer(0))));
+        return Ok(Answer(0));
     }
-    match body(&response, Coding::Plain)? {
-        Body::Length(left) => Ok(Some((length, Answer(left)))),
+    match body(response, Coding::Plain)? {
+        Body::Length(left) => Ok(Answer(left)),
         Body::Chunked(_) | Body::UntilClose => {
             Err(Failure::Protocol("the answer to a poll has no length".into()))
         }
@@ -78,10 +94,18 @@ pub fn answer(received: &[u8]) -> Result<Option<(usize, Answer)>, Failure> {
 impl Poll {
     /// A client whose first request was answered with this head; the data of its events may be base64.
     #[must_use]
-    pub fn new(transport: Transport, host: SocketAddr, Answer(length): Answer, is_base64: bool) -> Self {
-        let mut poll = Self {
+    pub fn new(transport: Transport, host: SocketAddr, answer: Answer, is_base64: bool) -> Self {
+        let mut poll = Self { host: Some(host), ..Self::on_streams(transport, answer, is_base64) };
+        poll.settle();
+        poll
+    }
+
+    /// The same where each poll is a stream: its outbox has the paths of requests rather than requests.
+    #[must_use]
+    pub fn on_streams(transport: Transport, Answer(length): Answer, is_base64: bool) -> Self {
+        Self {
             transport,
-            host,
+            host: None,
             rest: Vec::new(),
             left: Some(length),
             full: false,
@@ -90,9 +114,7 @@ impl Poll {
             events: Events::default().with_base64(is_base64),
             counts: Bytes::default(),
             outbox: Vec::new(),
-        };
-        poll.settle();
-        poll
+        }
     }
 
     /// Takes one read; `emit` gets the index behind the event's last byte.
@@ -107,6 +129,9 @@ impl Poll {
                 at += length;
                 continue;
             };
+            if left == 0 {
+                return Err(Failure::Protocol("the answer to a poll is longer than it says".into()));
+            }
             let length = usize::try_from(left).unwrap_or(usize::MAX).min(input.len() - at);
             let full = &mut self.full;
             self.events.feed(&input[at..at + length], &mut |event, end| {
@@ -118,9 +143,31 @@ impl Poll {
             if left == length as u64 && !self.events.is_between_blocks() {
                 return Err(Failure::Protocol("the answer to a poll ends inside an event".into()));
             }
-            self.settle();
+            if self.host.is_some() {
+                self.settle();
+            }
         }
         Ok(())
+    }
+
+    /// An answer has begun on its stream, with a head of so many bytes.
+    pub const fn answered(&mut self, Answer(length): Answer, head: u64) {
+        self.head = head;
+        self.left = Some(length);
+    }
+
+    /// The stream of the answer has ended.
+    ///
+    /// # Errors
+    /// Too early.
+    pub fn ended(&mut self) -> Result<(), Failure> {
+        match self.left {
+            Some(0) => {
+                self.settle();
+                Ok(())
+            }
+            Some(_) | None => Err(Failure::Protocol("the answer to a poll is shorter than it says".into())),
+        }
     }
 
     /// Its time has come: asks, unless this event has come already. Whether its time will come again.
@@ -149,7 +196,7 @@ impl Poll {
         Bytes { payload, control, event_framing, poll_heads, ..self.counts }
     }
 
-    /// Requests that wait to be sent.
+    /// Requests that wait to be sent, or the path of one.
     pub const fn outbox(&mut self) -> &mut Vec<u8> {
         &mut self.outbox
     }
@@ -200,7 +247,11 @@ impl Poll {
 
     fn ask(&mut self) {
         self.asked = true;
-        self.outbox.append(&mut request(self.transport, self.host, self.events.last_id()));
+        let after = self.events.last_id();
+        self.outbox.append(&mut match self.host {
+            Some(host) => request(self.transport, host, after),
+            None => path(self.transport, after),
+        });
     }
 
     fn last_seq(&self) -> Option<u64> {

@@ -89,6 +89,7 @@ fn a_lane_that_cannot_carry_messages_upward_is_refused_with_those_that_can() {
     for lane in [
         "poll-h1",
         "longpoll-h1",
+        "poll-h2",
         "sse-h1%axum",
         "sse-h1@reqwest",
         "ws-h1@tungstenite",

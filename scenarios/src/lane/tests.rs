@@ -19,6 +19,8 @@ fn every_lane_reads_back_from_its_name() {
             "raw",
             "longpoll-h1",
             "poll-h1",
+            "longpoll-h2",
+            "poll-h2",
             "sse-h1+gzip",
             "sse-h2+gzip",
             "sse-h1+gzip-buffered",
@@ -40,6 +42,8 @@ fn every_lane_reads_back_from_its_name() {
             "raw+tls",
             "longpoll-h1+tls",
             "poll-h1+tls",
+            "longpoll-h2+tls",
+            "poll-h2+tls",
             "sse-h1+gzip+tls",
             "sse-h2+gzip+tls",
             "sse-h1+gzip-buffered+tls",
@@ -90,4 +94,18 @@ fn parts_that_do_not_combine_are_refused_by_name_with_the_lanes_that_have_them()
         let expected = format!("there is no lane `{name}`: `{option}` goes with {base}");
         assert!(error.starts_with(&expected), "{error}");
     }
+}
+
+/// Why a poll has no `+mux` is not seen from a list of those that have it.
+#[test]
+fn many_streams_a_connection_are_refused_to_who_polls_with_the_reason() {
+    for name in ["poll-h2+mux", "longpoll-h2+mux", "poll-h2+mux+tls"] {
+        let error = name.parse::<Lane>().unwrap_err();
+        let expected = format!(
+            "there is no lane `{name}`: each poll is a stream of its own already, on its client's connection; `+mux` goes with sse-h2+mux, ws-h2+mux"
+        );
+        assert!(error.starts_with(&expected) && !error.contains("poll-h2+mux,"), "{error}");
+    }
+    // Over HTTP/1.1 there are no streams: the reason would be another.
+    assert!("poll-h1+mux".parse::<Lane>().unwrap_err().contains(": `+mux` goes with sse-h2+mux"));
 }

@@ -215,7 +215,7 @@ impl Scenario {
         }
         if lane.transport == Transport::Poll && !self.sweep.is_empty() {
             return Err(format!(
-                "`sweep` publishes each event when the last has arrived, and lane `{lane}` asks at its interval; set `sweep = []`, or use `longpoll-h1` or a lane that pushes"
+                "`sweep` publishes each event when the last has arrived, and lane `{lane}` asks at its interval; set `sweep = []`, or use `longpoll-h1`, `longpoll-h2` or a lane that pushes"
             ));
         }
         Ok(())

@@ -73,7 +73,7 @@ impl Service {
             (Transport::LongPoll | Transport::Poll, _) => {
                 let poll = Some(Polled { hub, hold: scenario.hold.0 });
                 let limits = Limits { head: ASKERS_PATIENCE };
-                Self::Site(Arc::new(Site { poll, limits, ..Site::default() }))
+                Self::Site(Arc::new(Site { poll, limits, http2, ..Site::default() }))
             }
         }
     }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 /// RFC 9113 3.4: the preface, then SETTINGS; here a window of 2^31-1 for each stream (0x4), and the same
 /// for the connection, so that nothing has to be acknowledged.
-const BEGIN: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+pub const BEGIN: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
     \0\0\x06\x04\0\0\0\0\0\0\x04\x7f\xff\xff\xff\
     \0\0\x04\x08\0\0\0\0\0\x7f\xff\0\0";
 
@@ -75,7 +75,7 @@ pub async fn subscribe(server: &Server) -> (TcpStream, Vec<u8>) {
 }
 
 /// Reads one frame and adds its bytes; gives the frame, and how many bytes there are now.
-async fn next(client: &mut TcpStream, bytes: &mut Vec<u8>) -> (Frame, usize) {
+pub async fn next(client: &mut TcpStream, bytes: &mut Vec<u8>) -> (Frame, usize) {
     let head = read(client, 9).await;
     let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
     let payload = read(client, length).await;

@@ -1,6 +1,7 @@
 //! The contract of the lanes that poll: golden bytes of each answer, what is held and for how long,
 //! what is said of events that are no longer kept, and the server's end.
 
+use crate::h2::{self, DATA, HEADERS};
 use crate::server::{Server, read, request, rest};
 use servers::http::Limits;
 use tokio::io::AsyncWriteExt as _;
@@ -128,4 +129,66 @@ async fn a_stopping_server_ends_held_and_idle_connections() {
     assert_eq!(rest(&mut idle).await, b"");
     assert!(rest(&mut held).await.starts_with(b"HTTP/1.1 503 "));
     server.meter.idle().await;
+}
+
+/// Kind, flags, stream and payload of the next frame that belongs to a stream.
+async fn frame_of_a_stream(client: &mut TcpStream) -> h2::Frame {
+    loop {
+        let (frame, _) = h2::next(client, &mut Vec::new()).await;
+        if frame.2 != 0 {
+            return frame;
+        }
+    }
+}
+
+/// The same routes over HTTP/2, a stream each on one connection: 204 is index 9 of RFC 7541 Appendix A and ends
+/// its stream at once, 200 is 8 and its DATA, one frame for all events, ends it.
+#[tokio::test]
+async fn over_http2_each_poll_is_a_stream_of_one_connection() {
+    for lane in ["poll-h2", "longpoll-h2"] {
+        let server = Server::start(lane, &[], Limits::default());
+        let mut client = TcpStream::connect(server.address).await.unwrap();
+        client.write_all(&[h2::BEGIN, &h2::get(1, "/poll")].concat()).await.unwrap();
+        let head = frame_of_a_stream(&mut client).await;
+        assert!(
+            (head.0, head.1, head.2) == (HEADERS, 0x5, 1) && head.3.starts_with(b"\x89"),
+            "{lane}: {head:?}"
+        );
+        (1..=3).for_each(|seq| server.publish(seq));
+        let [two, three] = [2, 3].map(|seq| event(&server, seq));
+        let asked = [(3, "/poll?after=1", format!("{two}{three}")), (5, "/longpoll?after=2", three)];
+        for (stream, path, body) in asked {
+            client.write_all(&h2::get(stream, path)).await.unwrap();
+            let head = frame_of_a_stream(&mut client).await;
+            let begins = (head.0, head.1, head.2) == (HEADERS, 0x4, stream) && head.3.starts_with(b"\x88");
+            assert!(begins, "{lane} {path}: {head:?}");
+            let length = body.len().to_string();
+            // `content-length` is index 28: a literal that is not entered into the table (RFC 7541 6.2.2).
+            assert!(head.3.windows(2).any(|two| two == b"\x0f\x0d"), "{lane}: no {length} in {head:?}");
+            let data = frame_of_a_stream(&mut client).await;
+            assert_eq!(data, (DATA, 0x1, stream, body.into_bytes()), "{lane} {path}");
+        }
+        assert_eq!(server.meter.totals(server.hub.losses()).accepted, 1, "{lane}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_poll_is_held_over_http2_and_ended_by_a_stopping_server() {
+    let server = Server::start("longpoll-h2", &[], Limits::default());
+    let mut held = TcpStream::connect(server.address).await.unwrap();
+    let asked = [h2::get(1, "/longpoll?after=0"), h2::get(3, "/poll")].concat();
+    held.write_all(&[h2::BEGIN, &asked].concat()).await.unwrap();
+    // The other stream is answered meanwhile, so the first has been read, and waits.
+    assert_eq!(frame_of_a_stream(&mut held).await.2, 3);
+    server.publish(1);
+    assert_eq!(frame_of_a_stream(&mut held).await.2, 1);
+    let body = event(&server, 1).into_bytes();
+    assert_eq!(frame_of_a_stream(&mut held).await, (DATA, 0x1, 1, body));
+    let later = [h2::get(5, "/longpoll?after=1"), h2::get(7, "/poll?after=1")].concat();
+    held.write_all(&later).await.unwrap();
+    assert_eq!(frame_of_a_stream(&mut held).await.2, 7);
+    server.hub.close();
+    let head = frame_of_a_stream(&mut held).await;
+    // 503 is in no table: a literal with the name of index 8.
+    assert!(head.2 == 5 && head.3.starts_with(b"\x48"), "{head:?}");
 }

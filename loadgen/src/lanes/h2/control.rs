@@ -223,8 +223,8 @@ impl H2 {
         }
         let window = match id {
             0 => &mut self.peer.window,
-            // A message fits the window that its stream began with.
-            id if self.is_post(id) => return Ok(()),
+            // A message fits the window that its stream began with, and a poll sends nothing.
+            id if self.is_post(id) || self.is_past(id) => return Ok(()),
             id => {
                 let number = self.asked(id)?;
                 &mut self.streams[number].sending
@@ -240,6 +240,9 @@ impl H2 {
         if self.is_post(id) {
             return Err(Fault::Failed(Failure::StreamReset(frame::error_name(code))));
         }
+        if self.is_past(id) {
+            return Ok(());
+        }
         let number = self.asked(id)?;
         self.over(number, State::Ended, &Failure::StreamReset(frame::error_name(code)), hear);
         Ok(())
@@ -254,10 +257,11 @@ impl H2 {
             return Err(Fault::Failed(failure));
         }
         for number in 0..self.streams.len() {
-            if stream::id(number) > last {
+            if self.id(number) > last {
                 self.over(number, State::Ended, &failure, hear);
             }
         }
+        self.stop_polling(hear);
         Ok(())
     }
 

@@ -12,15 +12,22 @@ pub struct Heads {
     limit: usize,
     /// The peer's table is smaller than was thought: the next head has to say so.
     shrunk: bool,
+    /// The name of a field whose values pass: they are not entered.
+    passing: Option<&'static str>,
 }
 
 impl Default for Heads {
     fn default() -> Self {
-        Self { table: Vec::new(), bytes: 0, limit: TABLE_BYTES, shrunk: false }
+        Self { table: Vec::new(), bytes: 0, limit: TABLE_BYTES, shrunk: false, passing: None }
     }
 }
 
 impl Heads {
+    /// From now on no value of this field is entered into the peer's table: none of them comes again.
+    pub const fn pass(&mut self, name: &'static str) {
+        self.passing = Some(name);
+    }
+
     /// The peer's `SETTINGS_HEADER_TABLE_SIZE`: a table that is smaller than the first one is not used.
     pub fn limit(&mut self, bytes: u32) {
         if (bytes as usize) < self.limit {
@@ -52,7 +59,7 @@ impl Heads {
 
     fn enter(&mut self, name: &'static str, value: &str) -> bool {
         let bytes = name.len() + value.len() + ENTRY_BYTES;
-        let fits = self.bytes + bytes <= self.limit;
+        let fits = self.bytes + bytes <= self.limit && self.passing != Some(name);
         if fits {
             self.bytes += bytes;
             self.table.push((name, value.to_owned()));

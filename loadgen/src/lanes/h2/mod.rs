@@ -11,6 +11,7 @@ use super::{Bytes, Target};
 use crate::failure::Failure;
 use frame::{Broken, HEADER, Head};
 use heads::Heads;
+use polls::Polls;
 use posts::Posts;
 use stream::Stream;
 use window::{Receiving, Sending};
@@ -20,6 +21,7 @@ pub mod frame;
 pub mod heads;
 pub mod hpack;
 pub mod huffman;
+mod polls;
 mod posts;
 mod stream;
 mod walk;
@@ -80,6 +82,8 @@ enum Part {
     Control,
     /// The answer to a message.
     Answer,
+    /// The head of the answer to a poll.
+    Poll,
 }
 
 /// A head whose last part is awaited.
@@ -107,6 +111,8 @@ pub struct H2 {
     window: Receiving,
     settings: Http2,
     posts: Posts,
+    /// The present poll, where its client polls.
+    polls: Option<Polls>,
     peer: Peer,
     outbox: Vec<u8>,
     received: u64,
@@ -155,6 +161,7 @@ impl H2 {
             window: Receiving::new(settings.connection_window_bytes.max(first)),
             settings,
             posts: Posts::default(),
+            polls: target.lane.transport.polls().then(Polls::default),
             peer,
             outbox: Vec::new(),
             received: 0,
@@ -163,6 +170,9 @@ impl H2 {
             over: None,
             keeps: false,
         };
+        if connection.polls.is_some() {
+            connection.heads.pass(":path");
+        }
         connection.begin_connection();
         if !connection.is_two_way() {
             connection.ask(0);

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::frame::{self, Head, Kind};
 use super::hpack::Field;
+use super::polls::Polls;
 use super::{Fault, H2, stream};
 use crate::failure::Failure;
 use crate::lanes::Bytes;
@@ -39,10 +40,11 @@ impl H2 {
         has_room
     }
 
-    /// Whether an answer is awaited, or a message waits.
+    /// Whether an answer to a message or a poll is awaited, or a message waits.
     #[must_use]
     pub fn is_asking(&self) -> bool {
-        !self.posts.open.is_empty() || !self.posts.waiting.is_empty()
+        let polls = self.polls.as_ref().is_some_and(Polls::is_asking);
+        polls || !self.posts.open.is_empty() || !self.posts.waiting.is_empty()
     }
 
     /// Sends what may be sent now.

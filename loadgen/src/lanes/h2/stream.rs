@@ -1,5 +1,7 @@
 //! A stream of a connection: where it stands, and the decoder of what its DATA frames carry.
 
+use httparse::{Header, Response};
+
 use super::hpack::Field;
 use super::window::{Receiving, Sending};
 use crate::failure::Failure;
@@ -129,6 +131,22 @@ pub fn code(fields: &[Field]) -> Result<u16, Failure> {
     let first = fields.first().filter(|(name, value)| &**name == b":status" && value.len() == 3);
     let value = first.and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse().ok());
     value.ok_or_else(|| Failure::Protocol("HTTP/2: a response without its status".into()))
+}
+
+/// Reads the head of a response; an interim one says nothing yet.
+pub fn response<R>(
+    fields: &[Field],
+    ends: bool,
+    read: impl FnOnce(&Response<'_, '_>) -> Result<R, Failure>,
+) -> Result<Option<R>, Failure> {
+    let code = code(fields)?;
+    if (100..200).contains(&code) && !ends {
+        return Ok(None);
+    }
+    let names = fields[1..].iter().map(|(name, value)| Ok(Header { name: field_name(name)?, value }));
+    let mut headers = names.collect::<Result<Vec<_>, Failure>>()?;
+    let response = Response { version: None, code: Some(code), reason: None, headers: &mut headers };
+    read(&response).map(Some)
 }
 
 /// The name of a field (RFC 9113 8.2: lower case, no further pseudo-header field; 8.2.2: none that

@@ -1,10 +1,9 @@
 //! The walk over what was received: frame by frame, each byte into its layer, DATA to its stream's decoder
 //! and heads to their response (RFC 9113 4.1, 6.1, 6.2 and 8.1).
 
-use httparse::{Header, Response};
-
 use super::frame::{self, Broken, HEADER, Head, Kind};
 use super::hpack;
+use super::polls::Polls;
 use super::stream::{self, State};
 use super::{At, Block, Fault, H2, MAX_BLOCK, MAX_OUTBOX, Part, Told, Under};
 use crate::failure::Failure;
@@ -77,17 +76,17 @@ impl H2 {
             return Err((frame::PROTOCOL_ERROR, "the first frame is no SETTINGS"));
         }
         let stream = self.number(head.stream);
-        let is_handshake = match head.kind {
-            Some(Kind::Headers | Kind::Continuation) => {
-                stream.is_some_and(|number| self.streams[number].is_opening())
-            }
-            _ => self.is_opening(),
+        let is_head = matches!(head.kind, Some(Kind::Headers | Kind::Continuation));
+        let is_handshake = match is_head {
+            true => stream.is_some_and(|number| self.streams[number].is_opening()),
+            false => self.is_opening(),
         };
         let length = head.length as usize;
-        let part = match (is_handshake, self.is_post(head.stream)) {
-            (true, _) => Part::Handshake,
-            (false, true) => Part::Answer,
-            (false, false) => Part::Control,
+        let part = match is_handshake {
+            true => Part::Handshake,
+            false if self.is_post(head.stream) => Part::Answer,
+            false if self.polls.is_some() && is_head => Part::Poll,
+            false => Part::Control,
         };
         let mut under = Under { head, left: length, data: length, part };
         if head.kind == Some(Kind::Data) {
@@ -102,7 +101,8 @@ impl H2 {
 
     pub(super) fn begin_data(&mut self, head: Head) -> Result<(), Broken> {
         let number = self.number(head.stream).filter(|number| self.streams[*number].was_asked());
-        let number = number.ok_or((frame::PROTOCOL_ERROR, "data on a stream that was never opened"))?;
+        let number =
+            number.ok_or_else(|| self.stray(head.stream, "data on a stream that was never opened"))?;
         if head.has(frame::PADDED) && head.length == 0 {
             return Err(frame::TOO_SHORT);
         }
@@ -111,6 +111,9 @@ impl H2 {
         }
         match self.streams[number].state {
             State::Idle | State::Asked => {
+                Err((frame::PROTOCOL_ERROR, "data before the head of its response"))
+            }
+            State::Open(_) if self.awaits_answer() => {
                 Err((frame::PROTOCOL_ERROR, "data before the head of its response"))
             }
             State::Ended => Err((frame::STREAM_CLOSED, "data behind the end of its stream")),
@@ -164,7 +167,11 @@ impl H2 {
             Part::Handshake => &mut self.counts.handshake_down,
             Part::Control => &mut self.counts.control,
             Part::Answer => &mut self.counts.answers,
+            Part::Poll => &mut self.counts.poll_heads,
         } += bytes as u64;
+        if let (Part::Poll, Some(polls)) = (part, &mut self.polls) {
+            polls.hear(bytes);
+        }
     }
 
     /// The end of a frame: what it says takes effect.
@@ -231,10 +238,12 @@ impl H2 {
             return self.answered(block.head, &fields);
         }
         let number = self.number(block.head.stream).filter(|number| self.streams[*number].was_asked());
-        let number = number.ok_or((frame::PROTOCOL_ERROR, "a response that nobody asked for"))?;
+        let number =
+            number.ok_or_else(|| self.stray(block.head.stream, "a response that nobody asked for"))?;
         let ends = block.head.has(frame::END_STREAM);
         match self.streams[number].state {
             State::Idle | State::Asked => self.respond(number, &fields, ends, hear),
+            State::Open(_) if self.awaits_answer() => self.answer(&fields, ends, hear),
             State::Open(_) if ends => self.ended(number, hear),
             State::Open(_) => {
                 // RFC 9113 8.1: a second head is a trailer, and ends the stream.
@@ -257,20 +266,13 @@ impl H2 {
         ends: bool,
         hear: &mut impl FnMut(Told<'_>),
     ) {
-        let wire = stream::code(fields).and_then(|code| {
-            if (100..200).contains(&code) && !ends {
-                return Ok(None);
-            }
-            let names =
-                fields[1..].iter().map(|(name, value)| Ok(Header { name: stream::field_name(name)?, value }));
-            let mut headers = names.collect::<Result<Vec<_>, Failure>>()?;
-            let response = Response { version: None, code: Some(code), reason: None, headers: &mut headers };
-            self.handshake.wire(&response, &self.target.scenario).map(Some)
-        });
+        let wire =
+            stream::response(fields, ends, |response| self.handshake.wire(response, &self.target.scenario));
         match wire {
             Ok(None) => {}
             Ok(Some(wire)) => {
                 self.streams[number].open(wire);
+                self.begin_answer();
                 if self.exact {
                     self.streams[number].pinpoint();
                 }
@@ -288,13 +290,19 @@ impl H2 {
 
     /// Ends a stream from this side, where the peer has not ended it.
     pub(super) fn leave(&mut self, number: usize, failure: &Failure, hear: &mut impl FnMut(Told<'_>)) {
-        let cancel = frame::CANCEL.to_be_bytes();
-        frame::write(&mut self.outbox, Kind::RstStream, 0, stream::id(number), &cancel);
+        let (cancel, id) = (frame::CANCEL.to_be_bytes(), self.id(number));
+        // Between two polls there is no stream to end.
+        if self.polls.as_ref().is_none_or(Polls::is_asking) {
+            frame::write(&mut self.outbox, Kind::RstStream, 0, id, &cancel);
+        }
         self.over(number, State::Left, failure, hear);
     }
 
     /// The peer has ended a stream in good order; whether what it carried is complete, its decoder knows.
     pub(super) fn ended(&mut self, number: usize, hear: &mut impl FnMut(Told<'_>)) {
+        if self.poll_ended(hear) {
+            return;
+        }
         let failure = self.streams[number].at_end();
         self.hush(number);
         self.over(number, State::Ended, &failure, hear);
@@ -313,11 +321,6 @@ impl H2 {
         if !was_over {
             hear(Told::Over(number, failure));
         }
-    }
-
-    /// The number of a stream of ours.
-    pub(super) fn number(&self, id: u32) -> Option<usize> {
-        stream::number(id).filter(|number| *number < self.streams.len())
     }
 }
 

@@ -12,6 +12,7 @@ use super::ws::Ws;
 mod coded_cases;
 mod deflate_cases;
 mod h2_cases;
+mod h2_polls;
 mod h2_posts;
 mod servers;
 mod splits;
