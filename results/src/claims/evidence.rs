@@ -53,6 +53,8 @@ pub struct Evidence<'a> {
     pub spoken_otherwise: Vec<Pair<'a>>,
     /// SSE beside traditional polling, then beside long polling.
     pub polled: [Option<Pair<'a>>; 2],
+    /// The same over HTTP/2, as far as it was measured: told, not judged.
+    pub polled_otherwise: Vec<Pair<'a>>,
 }
 
 /// What may stand behind `sse` and `ws` beside HTTP/1.1 without TLS.
@@ -76,6 +78,10 @@ impl<'a> Evidence<'a> {
                 .filter_map(|(sse, ws)| Pair::new(run, sse, ws, judged_further))
                 .collect(),
             stock: Pair::new(run, "sse-h1%axum", "ws-h1%axum", judged),
+            polled_otherwise: ["poll-h2", "longpoll-h2"]
+                .iter()
+                .filter_map(|lane| Pair::new(run, "sse-h2", lane, judged_further))
+                .collect(),
             polled: ["poll-h1", "longpoll-h1"].map(|lane| Pair::new(run, "sse-h1", lane, judged_further)),
         }
     }

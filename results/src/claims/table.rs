@@ -72,7 +72,7 @@ pub static ALL: &[Claim] = &[
         said: "SSE is more efficient than traditional polling, because the connection is reused.",
         proposition: "At this run's event rate, an event over SSE costs fewer bytes and less CPU than over traditional or \
                       long polling, and arrives sooner.",
-        experiment: "polling on sse-h1, poll-h1 and longpoll-h1",
+        experiment: "polling on sse-h1, poll-h1 and longpoll-h1; with sse-h2, poll-h2 and longpoll-h2 beside them",
         metrics: &["wire bytes down", "wire bytes up", "server CPU", "client CPU", "latency mean"],
         charts: &["polling"],
         limits: "Polls reuse their connection too, and send three header fields where a browser sends ten or more. Bytes at \

@@ -214,6 +214,21 @@ fn polling_names_the_rate_at_which_bytes_turn() {
     assert!(alone.reason(5).contains("This run did not measure both sse-h1 and longpoll-h1."));
 }
 
+/// Polling over HTTP/2 is told with its own numbers and changes no verdict.
+#[test]
+fn polling_over_http2_is_told_beside_the_verdict() {
+    let h1 = ["sse-h1", "longpoll-h1", "poll-h1"];
+    let both = Said::of(&sample::with(&[&h1[..], &["sse-h2", "poll-h2"]].concat(), 5));
+    let alone = Said::of(&sample::with(&h1, 5));
+    assert_eq!(both.word(5), alone.word(5));
+    assert!(
+        both.reason(5).contains("poll-h2") && !both.reason(5).contains("longpoll-h2"),
+        "{}",
+        both.reason(5)
+    );
+    assert!(!alone.reason(5).contains("poll-h2"), "{}", alone.reason(5));
+}
+
 /// No practical difference is no support: neither for "sooner" nor for "fewer".
 #[test]
 fn a_lane_against_its_own_copy_supports_nothing() {
