@@ -19,7 +19,7 @@ use crate::session::Own;
 use crate::upward::Upward;
 use crate::window::{Replay, Window};
 
-pub use subscription::Subscription;
+pub use subscription::{Subscription, Together};
 
 use topic::{Held, Reader, Topic, wake};
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::Shared;
+use crate::http::HEAD_BYTES;
 use crate::session::Stream as OwnStream;
 use crate::upward::{Mailbox, Refusal};
 
@@ -27,10 +28,50 @@ pub struct Subscription {
     pub(super) own: Option<Box<OwnStream>>,
 }
 
+/// Events, and bytes of them, that leave with one write where they are there at once: as many as hyper's queue
+/// takes for an event stream, so that a burst costs the twins as many system calls.
+const TOGETHER: (usize, usize) = (16, HEAD_BYTES);
+
+/// Events that leave with one write; one alone is in no list, so that it costs no memory.
+#[derive(Debug)]
+pub enum Together {
+    /// Nothing else was there.
+    One(Bytes),
+    /// In their order.
+    Several(Vec<Bytes>),
+}
+
 impl Subscription {
     /// The next event; `None` when the hub is closed. Nothing is lost when the future is dropped.
     pub async fn next(&mut self) -> Option<Bytes> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// An event with those behind it that need not be waited for, as many as leave with one write.
+    pub async fn together(&mut self, first: Bytes) -> Together {
+        let (most, most_bytes) = TOGETHER;
+        let mut bytes = first.len();
+        let second = if bytes < most_bytes { self.ready().await } else { None };
+        let Some(second) = second else { return Together::One(first) };
+        bytes += second.len();
+        let mut events = vec![first, second];
+        while events.len() < most
+            && bytes < most_bytes
+            && let Some(event) = self.ready().await
+        {
+            bytes += event.len();
+            events.push(event);
+        }
+        Together::Several(events)
+    }
+
+    /// An event that is there already, if one is.
+    async fn ready(&mut self) -> Option<Bytes> {
+        std::future::poll_fn(|cx| match self.poll_event(cx) {
+            Poll::Ready(event) => Poll::Ready(event),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     /// Takes a message of this stream's client, which a hub that takes none ignores.

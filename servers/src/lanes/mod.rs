@@ -13,6 +13,7 @@ pub mod up;
 pub mod ws;
 
 use std::borrow::Cow;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use hyper::Uri;
 use scenarios::{Carrier, Envelope, Http2, Lane, Scenario, ServerStack, Transport, binary, envelope};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use crate::http::{self, Limits, Site};
 use crate::http2;
@@ -188,6 +189,25 @@ pub fn read_buffer_bytes(lane: Lane) -> usize {
         (Transport::Ws, ServerStack::Tuned) => ws::READ_BUFFER_BYTES,
         (Transport::Ws, ServerStack::Axum) => axum_ws::READ_BUFFER_BYTES,
     }
+}
+
+/// Writes all frames, with as few writes as the stream allows.
+///
+/// # Errors
+/// The stream is gone.
+pub(crate) async fn write_together<S: AsyncWrite + Unpin>(
+    stream: &mut S,
+    frames: &[Bytes],
+) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() {
+        match stream.write_vectored(left).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut left, written),
+        }
+    }
+    stream.flush().await
 }
 
 /// A body as text: SSE and WebSocket text messages are UTF-8.

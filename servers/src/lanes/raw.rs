@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use crate::hub::{Hub, Subscription};
+use crate::hub::{Hub, Subscription, Together};
 use crate::upward::MESSAGE_BYTES;
 use crate::wire::Meter;
 
@@ -62,7 +62,11 @@ pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, meter: Arc<
             },
             event = subscription.next() => {
                 let Some(event) = event else { break };
-                if write(&mut stream, &event).await.is_err() {
+                let written = match subscription.together(event).await {
+                    Together::One(event) => write(&mut stream, &event).await,
+                    Together::Several(events) => super::write_together(&mut stream, &events).await,
+                };
+                if written.is_err() {
                     return;
                 }
             }

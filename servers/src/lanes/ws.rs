@@ -19,7 +19,7 @@ use scenarios::Coding;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::hub::{Hub, Subscription};
+use crate::hub::{Hub, Subscription, Together};
 use crate::websocket::deflate::{self, Agreed, Context, Deflater, WINDOW_BITS};
 use crate::websocket::frame::{
     GOING_AWAY, Header, INVALID_DATA, NORMAL, Opcode, Role, TRY_AGAIN_LATER, write,
@@ -141,6 +141,14 @@ impl Purpose {
             Self::Echo | Self::Farewell => std::future::pending().await,
         }
     }
+
+    /// An event with those that are there already.
+    async fn together(&mut self, first: Bytes) -> Together {
+        match self {
+            Self::Events(subscription) => subscription.together(first).await,
+            Self::Echo | Self::Farewell => Together::One(first),
+        }
+    }
 }
 
 /// Serves an upgraded connection until its close handshake ends; `read` are the bytes that
@@ -182,7 +190,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 biased;
                 length = self.stream.read(&mut buffer) => self.take(&buffer[..length?])?,
                 event = self.purpose.next() => match event {
-                    Some(event) => self.push(&event).await?,
+                    Some(event) => self.push(event).await?,
                     None => {
                         self.peer.close(&self.purpose.farewell().to_be_bytes());
                         return Ok(());
@@ -243,17 +251,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         Ok(())
     }
 
-    /// Sends an event, framed as the hub has it.
-    async fn push(&mut self, frame: &[u8]) -> std::io::Result<()> {
-        let Some(deflater) = self.deflater.as_deref_mut() else { return self.send(frame).await };
-        let header = Header::read(frame, Role::Client, false).ok().flatten().expect("our own frame");
+    /// Sends an event, and with it those that are there already.
+    async fn push(&mut self, event: Bytes) -> std::io::Result<()> {
+        match self.purpose.together(event).await {
+            Together::One(event) => {
+                let frame = self.coded(event);
+                self.send(&frame).await
+            }
+            Together::Several(events) => {
+                let frames: Vec<Bytes> = events.into_iter().map(|event| self.coded(event)).collect();
+                super::write_together(&mut self.stream, &frames).await
+            }
+        }
+    }
+
+    /// An event as this connection sends it: as the hub has it, or compressed for it alone.
+    fn coded(&mut self, frame: Bytes) -> Bytes {
+        let Some(deflater) = self.deflater.as_deref_mut() else { return frame };
+        let header = Header::read(&frame, Role::Client, false).ok().flatten().expect("our own frame");
         if header.opcode == Opcode::Ping {
             // RFC 7692 5: an extension that compresses messages leaves control frames as they are.
-            return self.send(frame).await;
+            return frame;
         }
         let mut coded = Vec::new();
         push(&mut coded, Some(deflater), header.opcode, &frame[header.size..]);
-        self.send(&coded).await
+        coded.into()
     }
 
     async fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {

@@ -187,6 +187,20 @@ async fn control_frames_are_answered_between_events() {
     }
 }
 
+/// A burst costs the twins as many writes: what is there at once leaves at once, as far as hyper's queue goes.
+#[tokio::test]
+async fn events_that_are_there_at_once_leave_with_one_write() {
+    for lane in ["raw", "sse-h1", "ws-h1"] {
+        let server = Server::start(lane, &[], Limits::default());
+        let (mut client, _) = server.subscribe().await;
+        let before = server.meter.totals((0, 0)).writes;
+        (1..=10).for_each(|seq| server.publish(seq));
+        let expected = expected(&server, 1..=10);
+        assert_eq!(read(&mut client, expected.len()).await, expected, "{lane}");
+        assert_eq!(server.meter.totals((0, 0)).writes - before, 1, "{lane}");
+    }
+}
+
 #[tokio::test]
 async fn writes_of_sampled_connections_are_recorded_with_their_offsets() {
     for lane in LANES {
