@@ -34,6 +34,16 @@ mod visits;
 /// Connections one process holds at most: below the descriptors it may have, with room for others.
 pub const CONNECTIONS_PER_WORKER: u64 = 19_000;
 
+/// Pairs of processes that hold so many subscribers: as many on every lane as the one needs that needs most,
+/// since a second publisher on the same core would be charged to the lane that has it.
+fn workers(lane: Lane, scenario: &Scenario, subscribers: u64) -> u64 {
+    let needed = |lane: Lane| {
+        let each = scenario.connections_of(lane) * scenario.descriptors_of_a_connection();
+        subscribers.div_ceil(CONNECTIONS_PER_WORKER * scenario.streams_of(lane) / each)
+    };
+    scenario.lanes.iter().copied().chain([lane]).map(needed).fold(1, u64::max)
+}
+
 /// Gives the address at which a server is to be reached.
 pub type Through<'a> = &'a mut dyn FnMut(SocketAddr) -> Result<SocketAddr>;
 
@@ -94,9 +104,7 @@ impl LaneProcesses {
         subscribers: u64,
         mut place: Place<'_>,
     ) -> Result<Self> {
-        let each = scenario.connections_of(lane) * scenario.descriptors_of_a_connection();
-        let most = CONNECTIONS_PER_WORKER * scenario.streams_of(lane) / each;
-        let workers = subscribers.div_ceil(most).max(1);
+        let workers = workers(lane, scenario, subscribers);
         let (mut pairs, mut first_client) = (Vec::new(), 0);
         for index in 0..workers {
             let share = subscribers / workers + u64::from(index < subscribers % workers);

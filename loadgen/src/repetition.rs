@@ -125,10 +125,11 @@ pub fn connect(
 
 /// One turn of a lane's connecting, added to what it has cost so far; the number now open.
 fn turn(lane: &mut LaneProcesses, count: usize, opening: &mut Opening) -> Result<usize> {
-    let (before, began) = (lane.usage()?, Moment::now());
+    let (before, began, waiting) = (lane.usage()?, Moment::now(), lane.to_connect());
     let open = lane.connect(count)?;
     let (after, ended) = (lane.usage()?, Moment::now());
-    opening.connections += count as u64;
+    // Several pairs of processes each take an equal share, rounded up.
+    opening.connections += (waiting - lane.to_connect()) as u64;
     opening.span_ns += ended.nanos_since(began);
     opening.server_cpu_ns += after.0.since(before.0).cpu_ns;
     opening.client_cpu_ns += after.1.since(before.1).cpu_ns;
