@@ -136,6 +136,7 @@ fn step(
         latency,
         server_cpu_ns: cost.server.cpu_ns,
         client_cpu_ns: cost.client.cpu_ns,
+        undrained: cost.undrained,
     })
 }
 

@@ -139,6 +139,12 @@ impl Metric {
         pool.quantile(q).map_or(Value::NotDelivered, |nanos| Value::Known(nanos / per))
     }
 
+    /// Whether it is a time, of a clock or of a CPU.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        ["us", "ms"].iter().any(|unit| self.unit.starts_with(unit))
+    }
+
     /// The row of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {

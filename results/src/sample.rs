@@ -52,6 +52,7 @@ pub fn swept() -> Run {
         let latency = spread(&mut draw, millis * 1e6, 0.35, events * 20);
         let count = events * SUBSCRIBERS;
         Step {
+            undrained: false,
             lane: *lane,
             pass: 0,
             rate,

@@ -47,10 +47,12 @@ impl Place<'_> {
         Pool::new(self.steps.iter().map(|step| &step.latency)).quantile(q).map(|nanos| nanos / 1e6)
     }
 
-    /// CPU per delivery, us: of the server, of the generator.
+    /// CPU per delivery, us: of the server, of the generator; nothing from passes that had not drained when it
+    /// was read.
     #[must_use]
     pub fn cpu_us(&self) -> Option<[f64; 2]> {
-        let sum = |of: fn(&Step) -> u64| self.steps.iter().map(|step| of(step)).sum::<u64>() as f64;
+        let drained = || self.steps.iter().filter(|step| !step.undrained);
+        let sum = |of: fn(&Step) -> u64| drained().map(|step| of(step)).sum::<u64>() as f64;
         let delivered = sum(|step| step.delivered);
         let per = |cpu_ns: f64| cpu_ns / delivered / 1e3;
         (delivered > 0.0).then(|| [per(sum(|step| step.server_cpu_ns)), per(sum(|step| step.client_cpu_ns))])

@@ -99,6 +99,12 @@ impl Survey {
         self.cells.iter().filter_map(|cell| Some((cell.name.as_str(), cell.run.as_ref()?)))
     }
 
+    /// Whether it holds only what bytes and connections decide.
+    #[must_use]
+    pub fn is_quick(&self) -> bool {
+        self.written.depth == "quick"
+    }
+
     /// Whether every planned run was measured to its end.
     #[must_use]
     pub fn is_complete(&self) -> bool {

@@ -13,7 +13,7 @@ use crate::value::number;
 /// Metric, name of the row, hue.
 type Rows = [(&'static str, &'static str, usize); 2];
 
-const GAPS: Rows = [("event gap p50", "p50", 0), ("event gap p99", "p99", 4)];
+const GAPS: Rows = [("event gap p50", "p50", 0), ("event gap p90", "p90", 4)];
 const RELEASES: Rows = [("release p50", "p50", 0), ("release max", "longest", 4)];
 
 /// How evenly events come.
@@ -22,7 +22,7 @@ pub fn gaps(run: &Run) -> Option<Figure> {
     (!rows.is_empty()).then(|| Figure {
         name: "event-gaps",
         question: "How evenly do the events of a stream come?",
-        finding: finding(run, &["first event p50", "event gap p99"]),
+        finding: finding(run, &["first event p50", "event gap p90"]),
         how: "Time from one event to the next in the same stream, over all streams. Events are meant to be evenly spaced, so \
               the distance of the two bars is what a reader sees as stutter. The finding tells of the time to the first \
               event too, from the request for the stream on.",

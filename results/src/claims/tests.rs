@@ -8,6 +8,8 @@ use crate::sample::{self, exchange, exchanged};
 use crate::summary::judged_further;
 use scenarios::{Envelope, Identity, Payload};
 
+mod guards;
+
 const TUNED: [&str; 2] = ["sse-h1", "ws-h1"];
 const STOCK: [&str; 2] = ["sse-h1%axum", "ws-h1%axum"];
 

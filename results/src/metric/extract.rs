@@ -2,6 +2,8 @@
 //!
 //! Apart from the table, so that the table reads as one.
 
+use std::sync::LazyLock;
+
 use scenarios::{Coding, Lane, Told};
 
 use super::messages;
@@ -70,8 +72,9 @@ pub fn failures(_: &Run, trial: &Trial) -> Option<f64> {
     Some(trial.failures.values().sum::<u64>() as f64)
 }
 
+/// Nothing where events were lost: the mean of the others would be the better the more is lost.
 pub fn latency_mean(_: &Run, trial: &Trial) -> Option<f64> {
-    trial.latency.mean().map(|nanos| nanos / 1e6)
+    trial.latency.mean().filter(|_| trial.latency.lost() == 0).map(|nanos| nanos / 1e6)
 }
 
 /// Sums a field over the blocks.
@@ -79,9 +82,11 @@ fn total(trial: &Trial, field: fn(&BlockResult) -> u64) -> u64 {
     trial.blocks.iter().map(field).sum()
 }
 
-/// Over the blocks that had drained when their cost was read: of the others part is missing.
+/// Over the blocks that had drained when their cost was read: of the others part is missing. Nothing where
+/// there are slow readers, whose deliveries cost too and are in no block.
 fn per_delivery(trial: &Trial, field: fn(&BlockResult) -> u64) -> Option<f64> {
-    let drained = || trial.blocks.iter().filter(|block| !block.undrained);
+    let of_all = trial.slow.is_none();
+    let drained = || trial.blocks.iter().filter(|block| of_all && !block.undrained);
     per(drained().map(field).sum(), drained().map(messages::delivered).sum())
 }
 
@@ -336,12 +341,10 @@ fn of_streams(trial: &Trial, of: fn(&Sessions) -> &LatencyHistogram, q: f64) -> 
     Some(nanos as f64 / 1e6)
 }
 
-pub fn gap_p50(_: &Run, trial: &Trial) -> Option<f64> {
-    of_streams(trial, |session| &session.gap, 0.5)
-}
-
-pub fn gap_p99(_: &Run, trial: &Trial) -> Option<f64> {
-    of_streams(trial, |session| &session.gap, 0.99)
+/// Gaps between the events of streams of one's own; none where there are no such streams.
+pub fn gap(trial: &Trial) -> &LatencyHistogram {
+    static NONE: LazyLock<LatencyHistogram> = LazyLock::new(LatencyHistogram::default);
+    trial.session.as_ref().map_or(&NONE, |session| &session.gap)
 }
 
 pub fn completion_p50(_: &Run, trial: &Trial) -> Option<f64> {

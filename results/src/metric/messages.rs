@@ -46,8 +46,9 @@ pub fn client_cpu(_: &Run, trial: &Trial) -> Option<f64> {
     cpu(trial, |block| block.client_cpu_ns)
 }
 
+/// Nothing where messages or echoes were lost, as for events.
 pub fn round_trip_mean(_: &Run, trial: &Trial) -> Option<f64> {
-    trial.upward.round_trip.mean().map(|nanos| nanos / 1e6)
+    trial.upward.round_trip.mean().filter(|_| trial.upward.round_trip.lost() == 0).map(|nanos| nanos / 1e6)
 }
 
 pub fn block_round_trip(block: &BlockResult) -> Option<f64> {

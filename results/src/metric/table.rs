@@ -32,7 +32,7 @@ const MESSAGE_CPU: &str = "All CPU over messages that came back, echo and answer
 const MESSAGE_WIRE: &str = "All bytes in both directions with TCP/IP headers, echoes, answers and acknowledgements included, \
                             over messages; only where messages outnumber pushed events ten to one.";
 const UNTOLD: &str = "In the time a subscriber is watched from its first request on, of those told nothing of the end of their stream.";
-const GAP: &str = "Arrival minus the arrival of the event before it in the same stream.";
+const GAP: &str = "Arrival minus the arrival of the event before it in the same stream; the gaps of one stream share its fate.";
 const RELEASE: &str = "From a client's leaving to the server's letting go of its stream.";
 const WIRE: &str = "Bytes a network would carry: TCP stream plus 52 bytes of IPv4 and TCP header a segment.";
 
@@ -102,8 +102,9 @@ pub static ALL: &[Metric] = &[
     trial("connections opened", "/subscriber", x::connections, UNTOLD),
     trial("events repeated", "/subscriber", x::repeated_events, UNTOLD),
     trial("bytes repeated", "B/subscriber", x::repeated_bytes, "Both ways, without TCP/IP headers, for streams after the first and for being told that there is none."),
-    trial("event gap p50", "ms", x::gap_p50, GAP),
-    trial("event gap p99", "ms", x::gap_p99, GAP),
+    millis("event gap p50", x::gap, 0.5, GAP),
+    millis("event gap p90", x::gap, 0.9, GAP),
+    millis("event gap p99", x::gap, 0.99, GAP),
     trial("completion p50", "ms", x::completion_p50, "From the request for a stream to its client's knowing that it is complete."),
     trial("release p50", "ms", x::release_p50, RELEASE),
     trial("release max", "ms", x::release_max, RELEASE),

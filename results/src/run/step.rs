@@ -34,4 +34,7 @@ pub struct Step {
     pub server_cpu_ns: u64,
     /// CPU of the generator's processes, likewise.
     pub client_cpu_ns: u64,
+    /// Whether deliveries were still outstanding when CPU was read: it is incomplete, and no figure is made from it.
+    #[serde(default)]
+    pub undrained: bool,
 }

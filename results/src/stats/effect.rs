@@ -78,6 +78,12 @@ impl Effect {
         Self { log, log_interval, pairs, starts, p: chance(log, &draws), judgement }
     }
 
+    /// From a ratio of two counts that are the same however often they are taken.
+    #[must_use]
+    pub fn counted(metric: &Metric, ratio: f64) -> Self {
+        Self::new(metric, ratio.ln(), vec![ratio.ln(); RESAMPLES], 1, 2)
+    }
+
     /// The ratio.
     #[must_use]
     pub fn ratio(&self) -> f64 {

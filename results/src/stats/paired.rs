@@ -13,9 +13,12 @@ use crate::metric::{Metric, Source};
 use crate::run::{Run, Trial};
 use crate::value::Value;
 
-/// Starts below which nothing is said about a pooled quantile: resampling two or three of them gives a
-/// handful of values, whose extremes are no 95 % interval.
+/// Starts below which nothing is said about a pooled quantile, or a time that each start has one of: resampling
+/// two or three of them gives a handful of values, whose extremes are no 95 % interval.
 const FEWEST_STARTS: usize = 4;
+
+/// Steps of the memory phase below which nothing is said about a slope; each is a mean over many connections.
+const FEWEST_STEPS: usize = 3;
 
 /// Share of pairs cut at each end before the mean.
 const TRIM: f64 = 0.1;
@@ -71,7 +74,9 @@ pub fn pairs(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Vec<Vec<f64>> {
         let pair = |held| log_ratio(block(held)?, *by_round.get(&held.round)?);
         one.blocks.iter().filter_map(pair).collect()
     };
-    let starts = beside(run, a, b).into_iter().map(|(one, other)| in_trials(one, other));
+    let known = |trial| metric.trial(run, trial).known().is_some();
+    let starts = beside(run, a, b).into_iter().filter(|(one, other)| known(one) && known(other));
+    let starts = starts.map(|(one, other)| in_trials(one, other));
     starts.filter(|pairs| !pairs.is_empty()).collect()
 }
 
@@ -87,7 +92,21 @@ fn grouped_effect(metric: &Metric, starts: &[Vec<f64>]) -> Option<Effect> {
         }
         trimmed_mean(&mut held).expect("no start is empty")
     });
-    Some(Effect::new(metric, log, draws, pairs, starts.len()))
+    let effect = Effect::new(metric, log, draws, pairs, starts.len());
+    // Blocks inside the starts vary too, and bytes hardly do.
+    Some(if metric.block.is_none() && metric.is_timed() {
+        of_units(effect, starts.len(), FEWEST_STARTS)
+    } else {
+        effect
+    })
+}
+
+/// An effect that rests on so many numbers, which tells nothing if they are too few.
+const fn of_units(mut effect: Effect, units: usize, fewest: usize) -> Effect {
+    if units < fewest {
+        effect.judgement = Judgement::Inconclusive;
+    }
+    effect
 }
 
 /// Ratio of pooled quantiles; bootstrap over starts, the same ones on both lanes.
@@ -97,11 +116,8 @@ fn pooled_effect(metric: &Metric, a: &Pool, b: &Pool, q: f64) -> Option<Effect> 
         let log = a.quantile_of(sample, q).ln() - b.quantile_of(sample, q).ln();
         if log.is_nan() { 0.0 } else { log }
     });
-    let mut effect = Effect::new(metric, log, draws, a.repetitions(), a.repetitions());
-    if a.repetitions() < FEWEST_STARTS {
-        effect.judgement = Judgement::Inconclusive;
-    }
-    Some(effect)
+    let effect = Effect::new(metric, log, draws, a.repetitions(), a.repetitions());
+    Some(of_units(effect, a.repetitions(), FEWEST_STARTS))
 }
 
 /// Ratio of slopes; bootstrap over the steps of the memory phase, the same ones on both lanes.
@@ -110,7 +126,7 @@ fn stepped_effect(metric: &Metric, log: f64, a: &Steps, b: &Steps) -> Effect {
     let draws = resample(steps, |_, sample| {
         a.slope(sample).zip(b.slope(sample)).and_then(|(a, b)| log_ratio(a, b)).unwrap_or(0.0)
     });
-    Effect::new(metric, log, draws, steps, steps)
+    of_units(Effect::new(metric, log, draws, steps, steps), steps, FEWEST_STEPS)
 }
 
 /// Mean without the extreme tenths. Summed from both ends inward, so that negated values give the

@@ -72,7 +72,7 @@ pub fn advise(survey: &Survey, workload: &Workload) -> Advice {
     let doubts = doubts(survey, workload, &needs);
     let known = needs.iter().filter(|need| !need.is_open()).count();
     let far = needs.iter().any(|need| need.source.1 > FAR);
-    let sure = match (doubts.is_empty(), is_unknown || far || 2 * known < kinds(workload).count()) {
+    let sure = match (doubts.is_empty(), is_unknown || far || 2 * known < kinds(survey, workload).count()) {
         (true, _) => Certainty::Sure,
         (false, false) => Certainty::Fairly,
         (false, true) => Certainty::Unsure,
@@ -102,11 +102,13 @@ fn doubts(survey: &Survey, workload: &Workload, needs: &[Need]) -> Vec<String> {
             "the nearest run, {}, differs from this workload by a factor of {} in {}",
             need.source.0,
             number(need.source.1),
-            if need.by == By::Messages { "messages a second" } else { "rate or payload" }
+            if need.by == By::Messages { "messages a second" } else { "rate, payload or readers" }
         ));
     }
-    let missing: Vec<&str> =
-        kinds(workload).map(Kind::name).filter(|name| !needs.iter().any(|need| need.name == *name)).collect();
+    let missing: Vec<&str> = kinds(survey, workload)
+        .map(Kind::name)
+        .filter(|name| !needs.iter().any(|need| need.name == *name))
+        .collect();
     if !missing.is_empty() {
         doubts.push(format!("no run near enough measured: {}", missing.join("; ")));
     }

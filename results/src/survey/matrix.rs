@@ -4,8 +4,10 @@ use scenarios::Lane;
 
 use super::Survey;
 use crate::conclude::times;
+use crate::metric::Metric;
+use crate::run::Run;
 use crate::stats::{Effect, Judgement};
-use crate::summary::{judged_further, lanes};
+use crate::summary::{Standing, judged_further, lanes, standing};
 
 /// What every other lane is divided by.
 pub const REFERENCE: &str = "ws-h1";
@@ -48,7 +50,7 @@ pub struct Mark {
 pub fn matrices(survey: &Survey) -> Vec<Matrix> {
     let columns = columns(survey);
     let one = |(metric, question): (&'static str, &'static str)| {
-        let rows = survey.runs().map(|(name, run)| {
+        let rows = told(survey).map(|(name, run)| {
             let reference = lanes(run).into_iter().find(|lane| lane.to_string() == REFERENCE);
             let cell = |lane: &Lane| {
                 let effect = reference.filter(|_| lanes(run).contains(lane)).and_then(|reference| {
@@ -62,13 +64,20 @@ pub fn matrices(survey: &Survey) -> Vec<Matrix> {
         let rows: Vec<_> = rows.filter(|(_, cells)| cells.iter().any(|cell| cell.tone != "none")).collect();
         (!rows.is_empty()).then(|| Matrix { metric, question, lanes: columns.clone(), rows })
     };
-    METRICS.into_iter().filter_map(one).collect()
+    let timed = |name: &str| Metric::named(name).is_some_and(Metric::is_timed);
+    METRICS.into_iter().filter(|(name, _)| !(survey.is_quick() && timed(name))).filter_map(one).collect()
+}
+
+/// The runs whose numbers may be compared: an invalid one says nothing, and in one of streams of one's own the
+/// openings are among the costs.
+fn told(survey: &Survey) -> impl Iterator<Item = (&str, &Run)> {
+    survey.runs().filter(|(_, run)| standing(run) != Standing::Invalid && run.scenario.session.is_none())
 }
 
 /// Every lane of any run but the reference, in the order of their first run.
 fn columns(survey: &Survey) -> Vec<Lane> {
     let mut all = Vec::new();
-    for lane in survey.runs().flat_map(|(_, run)| lanes(run)) {
+    for lane in told(survey).flat_map(|(_, run)| lanes(run)) {
         if lane.to_string() != REFERENCE && !all.contains(&lane) {
             all.push(lane);
         }

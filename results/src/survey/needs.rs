@@ -8,10 +8,10 @@ use scenarios::{Lane, Scenario};
 
 use super::{Survey, Workload};
 use crate::conclude::times;
-use crate::metric::{Metric, extract};
+use crate::metric::{Metric, extract, instants};
 use crate::run::Run;
-use crate::stats::{Effect, Judgement};
-use crate::summary::{Standing, estimate, judged_further, lanes, repetitions, standing};
+use crate::stats::{Effect, Judgement, MARGIN};
+use crate::summary::{Standing, estimate, judged_further, lanes, standing};
 use crate::sweep;
 use crate::value::number;
 
@@ -120,13 +120,15 @@ pub struct Need {
 
 /// The needs of a workload that some run judged.
 pub fn needs(survey: &Survey, workload: &Workload) -> Vec<Need> {
-    kinds(workload).filter_map(|kind| need(survey, workload, kind)).collect()
+    kinds(survey, workload).filter_map(|kind| need(survey, workload, kind)).collect()
 }
 
-/// The kinds of needs that a workload has, by name.
-pub fn kinds(workload: &Workload) -> impl Iterator<Item = &'static Kind> {
-    let talks = workload.messages() > 0.0;
-    NEEDS.iter().filter(move |kind| talks || kind.5 != By::Messages)
+/// The kinds of needs that a workload has, by name. A quick survey's few blocks tell nothing of times and CPU.
+pub fn kinds(survey: &Survey, workload: &Workload) -> impl Iterator<Item = &'static Kind> {
+    let (talks, quick) = (workload.messages() > 0.0, survey.is_quick());
+    NEEDS.iter().filter(move |kind| {
+        (talks || kind.5 != By::Messages) && !(quick && ["ms", "cores"].contains(&kind.1))
+    })
 }
 
 impl Kind {
@@ -137,12 +139,20 @@ impl Kind {
 }
 
 impl By {
-    /// By which factor a run differs; infinite where it tells nothing.
+    /// By which factor a run differs; infinite where it tells nothing: of half the readers when they do not read,
+    /// of text when it carries bytes.
     fn factor(self, workload: &Workload, scenario: &Scenario) -> f64 {
+        let is_of_others = scenario.slow > 0.0 || scenario.payload.is_binary() != workload.binary;
+        if self != Self::Idle && is_of_others {
+            return f64::INFINITY;
+        }
         match self {
             Self::Pushing if scenario.upstream > 0.0 => f64::INFINITY,
             Self::Pushing => workload.factor(scenario),
-            Self::Alike => workload.factor(scenario).max(workload.factor_up(scenario)),
+            Self::Alike => {
+                let paces = workload.factor(scenario).max(workload.factor_up(scenario));
+                paces.max(workload.factor_heard(scenario))
+            }
             Self::Idle if (workload.messages() > 0.0) == (scenario.upstream > 0.0) => 1.0,
             Self::Idle => f64::INFINITY,
             Self::Messages => workload.factor_up(scenario),
@@ -162,15 +172,15 @@ fn need(survey: &Survey, workload: &Workload, kind: &Kind) -> Option<Need> {
         .map(|(name, run)| (by.factor(workload, &run.scenario), name, run))
         .filter(|(factor, ..)| *factor <= reach)
         .collect();
-    // Of runs about equally near, the one that rests on most starts.
+    // Of runs about equally near, the one that rests on most instants.
     let near = |factor: f64| factor.log2().round();
-    runs.sort_by(|a, b| near(a.0).total_cmp(&near(b.0)).then(repetitions(b.2).cmp(&repetitions(a.2))));
+    runs.sort_by(|a, b| near(a.0).total_cmp(&near(b.0)).then(rests_on(b.2).cmp(&rests_on(a.2))));
     runs.into_iter().find_map(|(factor, run_name, run)| {
         let [sse, ws] = SIDES.map(|side| lanes(run).into_iter().find(|lane| lane.to_string() == side));
         let (sse, ws) = (sse?, ws?);
         let column = judged_further(run, sse, ws);
         let effect = column.into_iter().find(|(held, _)| held.name == metric.name)?.1?;
-        let [sse, ws] = levels(run, metric, workload, [sse, ws])?;
+        let (effect, [sse, ws]) = at_size(run, metric, workload, [sse, ws], effect)?;
         let costs = [scale(workload, sse), scale(workload, ws)];
         let lower = if costs[0] < costs[1] { Side::Sse } else { Side::Ws };
         let proven = match effect.judgement {
@@ -184,17 +194,36 @@ fn need(survey: &Survey, workload: &Workload, kind: &Kind) -> Option<Need> {
     })
 }
 
-/// A metric of both lanes: as this run measured it, but bytes at the workload's own payload size where its
-/// sweep of sizes tells them of both.
-fn levels(run: &Run, metric: &Metric, workload: &Workload, sides: [Lane; 2]) -> Option<[f64; 2]> {
+/// Instants of all events that a run published to one lane's subscribers.
+fn rests_on(run: &Run) -> u64 {
+    instants(run.trials.iter().filter(|trial| trial.lane.to_string() == SIDES[0]))
+}
+
+/// A metric of both lanes with what may be said of it: as this run measured it, but bytes at the workload's own
+/// payload size, as a sweep of sizes counted them one by one, or a run of that very size; nothing without.
+fn at_size(
+    run: &Run,
+    metric: &Metric,
+    workload: &Workload,
+    sides: [Lane; 2],
+    effect: Effect,
+) -> Option<(Effect, [f64; 2])> {
     let both = |of: &dyn Fn(Lane) -> Option<f64>| Some([of(sides[0])?, of(sides[1])?]);
     let count: Option<sweep::Count> = match metric.name {
         "wire bytes down" => Some(|point| extract::down_on_the_wire(&point.kernel)),
         "wire bytes up" => Some(|point| extract::up_on_the_wire(&point.kernel)),
         _ => None,
     };
-    let swept = count.and_then(|count| both(&|lane| sweep::at(run, lane, workload.payload_bytes, count)));
-    swept.or_else(|| both(&|lane| estimate(run, metric, lane).value.known()))
+    if let Some([sse, ws]) =
+        count.and_then(|count| both(&|lane| sweep::at(run, lane, workload.payload_bytes, count)))
+    {
+        return Some((Effect::counted(metric, sse / ws), [sse, ws]));
+    }
+    let is_of_this_size = Workload::of("", &run.scenario).payload_bytes / workload.payload_bytes;
+    if count.is_some() && is_of_this_size.ln().abs() > MARGIN {
+        return None;
+    }
+    Some((effect, both(&|lane| estimate(run, metric, lane).value.known())?))
 }
 
 impl Side {

@@ -7,6 +7,7 @@ use super::needs::Side;
 use super::*;
 use crate::run::{Severity, Warning};
 use crate::sample;
+use crate::stats::Judgement;
 
 fn survey(runs: Vec<(&str, Option<Run>)>) -> Survey {
     let workload = runs.iter().find_map(|(name, run)| Some(Workload::of(name, &run.as_ref()?.scenario)));
@@ -143,6 +144,86 @@ fn a_workload_that_goes_one_way_is_not_told_by_one_that_goes_both() {
     let workload = Workload { upstream: 0.0, ..survey.written.workload.clone() };
     let advice = advise(&survey, &workload);
     assert_eq!((advice.choice, advice.needs.len()), (Choice::Unknown, 0), "{:?}", advice.needs);
+}
+
+/// A run of bytes tells nothing of text, nor one with readers that do not read, however near they are.
+#[test]
+fn a_run_of_another_kind_decides_nothing() {
+    let told = |change: fn(&mut Run)| {
+        let mut near = sample::run();
+        change(&mut near);
+        let mut far = sample::run();
+        far.scenario.rate = 60.0;
+        let mut survey = survey(vec![("near", Some(near)), ("far", Some(far))]);
+        survey.written.workload = Workload::of("text", &sample::run().scenario);
+        let needs = advise(&survey, &survey.written.workload.clone()).needs;
+        needs.iter().find(|need| need.name == "server CPU").unwrap().source.0.clone()
+    };
+    assert_eq!(told(|_| ()), "near");
+    assert_eq!(told(|run| run.scenario.payload = scenarios::Payload::Video(139)), "far");
+    assert_eq!(told(|run| run.scenario.slow = 0.5), "far");
+}
+
+/// The last of two thousand waits for the others: a time to arrive is told for as many hearers alone.
+#[test]
+fn times_to_arrive_are_not_told_for_many_more_readers() {
+    let survey = survey(vec![("ticker", Some(sample::run()))]);
+    let timed = |subscribers| at_size(&survey, subscribers).needs.iter().any(|need| need.unit == "ms");
+    assert!(timed(4_000) && !timed(40_000) && !timed(50));
+}
+
+/// Bytes at a size that no sweep holds are told by a run of that size or not at all, and judged where they are told.
+#[test]
+fn bytes_are_told_and_judged_at_the_size_of_the_payload() {
+    let traffic = |run: Run, payload_bytes: f64| {
+        let survey = survey(vec![("ticker", Some(run))]);
+        let workload = Workload { payload_bytes, ..survey.written.workload.clone() };
+        let needs = advise(&survey, &workload).needs;
+        needs.into_iter().find(|need| need.name == "traffic to readers")
+    };
+    let small = traffic(sample::run(), 64.0).unwrap();
+    let large = traffic(sample::run(), 16_000.0).unwrap();
+    assert_eq!((small.effect.judgement, large.effect.judgement), (Judgement::Worse, Judgement::Same));
+    for need in [&small, &large] {
+        assert!((need.effect.ratio() - need.costs[0] / need.costs[1]).abs() < 1e-9, "{need:?}");
+    }
+    let mut unswept = sample::run();
+    unswept.sweep.clear();
+    let own = Workload::of("", &unswept.scenario).payload_bytes;
+    assert!(traffic(unswept.clone(), own).is_some() && traffic(unswept, 1_000.0).is_none());
+}
+
+/// A quick survey's blocks are few: it tells bytes and memory, and judges no claim about time.
+#[test]
+fn a_quick_survey_tells_nothing_of_times_and_cpu() {
+    let mut survey = survey(vec![("bytes", Some(sample::run()))]);
+    let counted = |survey: &Survey| {
+        let needs = advise(survey, &survey.written.workload).needs;
+        let judged = judge(survey).into_iter().filter(|found| found.judged.is_measured());
+        let timed = matrix::matrices(survey).iter().any(|matrix| matrix.metric == "server CPU");
+        (
+            needs.iter().any(|need| need.unit == "cores"),
+            judged.map(|found| found.judged.claim.number).collect(),
+            timed,
+        )
+    };
+    let all: (bool, Vec<u8>, bool) = counted(&survey);
+    assert!(all.0 && all.1.contains(&3) && all.2, "{all:?}");
+    survey.written.depth = "quick".into();
+    assert_eq!(counted(&survey), (false, vec![2, 4, 7], false));
+}
+
+#[test]
+fn an_invalid_run_has_no_row_in_the_matrix() {
+    let rows = |run| matrix::matrices(&survey(vec![("ticker", Some(run))])).len();
+    assert!(rows(sample::run()) > 0);
+    let mut run = sample::run();
+    let (severity, text) = (Severity::Invalid, "x".into());
+    run.warnings.push(Warning { severity, lane: None, repetition: None, text });
+    assert_eq!(rows(run), 0);
+    let mut own = sample::completed();
+    own.trials.extend(sample::run().trials);
+    assert_eq!(rows(own), 0, "streams of one's own have their openings among the costs");
 }
 
 /// Runs that differ in their share of messages alone.

@@ -34,6 +34,12 @@ pub struct Workload {
     pub upstream: f64,
     /// Who subscribes.
     pub readers: Readers,
+    /// Whether the bodies are bytes, which SSE has to carry as text.
+    #[serde(default)]
+    pub binary: bool,
+    /// Into how many rooms the subscribers fall, each with events of its own; 0 or 1 where everybody gets all.
+    #[serde(default)]
+    pub rooms: u64,
 }
 
 impl Workload {
@@ -47,6 +53,8 @@ impl Workload {
             subscribers: scenario.subscribers.0,
             upstream: scenario.upstream,
             readers: Readers::default(),
+            binary: scenario.payload.is_binary(),
+            rooms: topics(scenario),
         }
     }
 
@@ -73,6 +81,15 @@ impl Workload {
         }
     }
 
+    /// By which factor the number of those who hear an event differs: the last of them waits for all others, so
+    /// that times to arrive are mostly this.
+    #[must_use]
+    pub fn factor_heard(&self, scenario: &Scenario) -> f64 {
+        let theirs = scenario.subscribers.0 as f64 / topics(scenario) as f64;
+        let ours = self.subscribers as f64 / self.rooms.max(1) as f64;
+        (ours / theirs).ln().abs().exp()
+    }
+
     /// Events times subscribers, a second.
     #[must_use]
     pub fn deliveries(&self) -> f64 {
@@ -88,12 +105,15 @@ impl Workload {
 
 /// Events a second to one subscriber: all of them, those of its room, or its own.
 fn rate_to_each(scenario: &Scenario) -> f64 {
-    let topics = match scenario.audience {
+    scenario.rate / topics(scenario) as f64
+}
+
+const fn topics(scenario: &Scenario) -> u64 {
+    match scenario.audience {
         Audience::All => 1,
         Audience::Rooms(rooms) => rooms,
         Audience::Each => scenario.subscribers.0,
-    };
-    scenario.rate / topics as f64
+    }
 }
 
 fn mean_body(scenario: &Scenario) -> f64 {
@@ -121,6 +141,8 @@ mod tests {
         assert_eq!((roomy.rate, roomy.deliveries()), (5.0, 10_000.0));
         let large = ticker.factor(&scenario(&[("payload", "text:14k"), ("rate", "40")]));
         assert!((90.0..110.0).contains(&large), "{large}");
+        let heard = |set: &[(&str, &str)]| ticker.factor_heard(&scenario(set));
+        assert!((heard(&[]) - 1.0).abs() < 1e-9 && (heard(&[("audience", "rooms:4")]) - 4.0).abs() < 1e-9);
         let talk = Workload { upstream: 0.5, ..ticker.clone() };
         let talking = scenario(&[("upstream", "2"), ("lanes", "[\"sse-h1\"]")]);
         assert_eq!(talk.messages(), 1_000.0);

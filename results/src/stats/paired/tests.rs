@@ -55,6 +55,32 @@ fn few_starts_judge_no_quantile() {
     assert_eq!([judged(3), judged(5)], [Judgement::Inconclusive, Judgement::Worse]);
 }
 
+/// One time a start, or one step of a slope, is no distribution: two or three of them judge nothing.
+#[test]
+fn few_starts_or_steps_judge_no_time_and_no_slope() {
+    let judged = |name: &str, starts, steps: usize| {
+        let mut run = sample::with(&["sse-h1", "ws-h1"], starts);
+        run.memory.iter_mut().for_each(|memory| memory.points.truncate(steps + 1));
+        let lanes = &run.scenario.lanes;
+        paired_effect(&run, Metric::named(name).unwrap(), lanes[0], lanes[1]).unwrap().judgement
+    };
+    assert_eq!(judged("connect server CPU", 3, 3), Judgement::Inconclusive);
+    assert_ne!(judged("connect server CPU", 5, 3), Judgement::Inconclusive);
+    assert_eq!(judged("server memory", 5, 2), Judgement::Inconclusive);
+    assert_eq!(judged("server memory", 5, 3), Judgement::Worse);
+}
+
+/// Without its slowest a mean would be the better the more is lost: then there is none.
+#[test]
+fn a_lane_that_loses_has_no_mean_and_no_verdict_about_it() {
+    let mut run = sample::run();
+    let [sse, ws] = [run.scenario.lanes[0], run.scenario.lanes[1]];
+    let mean = Metric::named("latency mean").unwrap();
+    assert!(paired_effect(&run, mean, sse, ws).is_some());
+    run.trials.iter_mut().filter(|trial| trial.lane == sse).for_each(|trial| trial.latency.add_lost(1));
+    assert_eq!(paired_effect(&run, mean, sse, ws), None);
+}
+
 #[test]
 fn a_lane_against_itself_is_the_same() {
     let run = sample::run();
