@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests, with their set-up: formatting, lints, dependency policy, unit, property and end-to-end tests.
-# Works from any directory, on a fresh machine with a Rust toolchain and pip; nothing is skipped on CI.
+# Works from any directory, on a fresh machine with a Rust toolchain and pip (Debian's packages it installs as root); nothing is skipped on CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -23,6 +23,17 @@ if [ ! -x "$autobahn/bin/wstest" ]; then
   "$autobahn/bin/pip" install --quiet --disable-pip-version-check autobahntestsuite==0.8.2
   unset PYENV_VERSION
 fi
+
+# curl asks the server by hand for each version of HTTP.
+for tool in curl; do
+  if command -v "$tool" >/dev/null; then continue; fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "error: the tests need $tool; install it, for example with \`apt-get install $tool\`" >&2
+    exit 1
+  fi
+  apt-get update --quiet
+  apt-get install --quiet --yes --no-install-recommends "$tool"
+done
 
 cargo fmt --all --check
 cargo clippy --workspace --all-targets --quiet -- -D warnings

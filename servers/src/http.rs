@@ -24,7 +24,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use scenarios::{Coding, Http2};
+use scenarios::Coding;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::futures::OwnedNotified;
 
@@ -34,10 +34,13 @@ use crate::lanes::poll::{self, Polled};
 use crate::lanes::ws::Opened;
 use crate::lanes::{self, gzip, up, ws};
 use crate::upward::Upward;
+use crate::version::Speaks;
 use crate::wire::Meter;
 pub use origin::origin_allowed;
+pub use tally::Tally;
 
 mod origin;
+mod tally;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
 pub const HEAD_BYTES: usize = 8192;
@@ -80,8 +83,10 @@ pub struct Site {
     pub echo: bool,
     /// What a client may take.
     pub limits: Limits,
-    /// HTTP/2 with these settings, or HTTP/1.1.
-    pub http2: Option<Http2>,
+    /// HTTP/1.1, HTTP/2, or both.
+    pub speaks: Speaks,
+    /// Over which version event streams and WebSockets were opened.
+    pub opened: Arc<Tally>,
 }
 
 /// A response body: whole, or events until the hub closes.
@@ -185,7 +190,10 @@ impl Site {
             Found::Sse(hub) if is_over(hub, request) => status(StatusCode::NO_CONTENT),
             Found::Sse(hub) => hub.subscribe_as(lanes::client(request.uri())).map_or_else(
                 || status(StatusCode::SERVICE_UNAVAILABLE),
-                |subscription| self.events(request.headers(), subscription),
+                |subscription| {
+                    self.opened.sse.count(request.version());
+                    self.events(request.headers(), subscription)
+                },
             ),
             Found::Ws(hub) => self.upgrade(request, hub, upgrading),
             Found::Poll(polled) | Found::LongPoll(polled) => polled.at_once(request.uri().query()),
@@ -225,6 +233,7 @@ impl Site {
             Ok(opened) => opened,
             Err(refusal) => return status(refusal),
         };
+        self.opened.ws.count(request.version());
         *upgrading.lock().expect("no holder of this lock panics") = Some(opened);
         let mut response = status(if upgrades { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK });
         response.headers_mut().extend(key.map(|key| (SEC_WEBSOCKET_ACCEPT, key)));

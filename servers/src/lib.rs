@@ -15,6 +15,7 @@ pub mod publisher;
 pub mod session;
 pub mod tls;
 pub mod upward;
+pub mod version;
 pub mod websocket;
 pub mod window;
 pub mod wire;

@@ -122,7 +122,7 @@ impl Listening {
                     let stream = Metered::new(stream, Arc::clone(&meter), peer.port());
                     let (service, meter) = (service.clone(), Arc::clone(&meter));
                     match secured.clone() {
-                        None => service.spawn(stream, meter),
+                        None => service.spawn(stream, meter, None),
                         Some(secured) => drop(tokio::spawn(shake_hands(secured, stream, service, meter))),
                     }
                 }
@@ -140,7 +140,10 @@ impl Listening {
 /// The TLS handshake, in a task that ends with it: the connection's own task stays small.
 async fn shake_hands(secured: Secured, stream: Metered<TcpStream>, service: Service, meter: Arc<Meter>) {
     match tokio::time::timeout(secured.patience, secured.acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => service.spawn(stream, meter),
+        Ok(Ok(stream)) => {
+            let protocol = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+            service.spawn(stream, meter, protocol.as_deref());
+        }
         Ok(Err(_)) => meter.refuse("TLS handshake"),
         Err(_) => meter.refuse("slow TLS handshake"),
     }

@@ -7,15 +7,16 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use scenarios::{Block, Carrier, Coding, Lane, Moment, Scenario, Schedule};
-use servers::http::{HEAD_BYTES, Limits, Site};
+use scenarios::{Block, Carrier, Coding, Http2, Lane, Moment, Scenario, Schedule};
+use servers::http::{HEAD_BYTES, Limits, Site, Tally};
 use servers::hub::Hub;
 use servers::lanes::poll::Polled;
 use servers::lanes::{Service, raw};
 use servers::listen::listen;
 use servers::publisher::{self, Framer, Order, Signal};
-use servers::tls::secure;
+use servers::tls::{protocols, secure_with};
 use servers::upward::Upward;
+use servers::version::Speaks;
 use servers::wire::Meter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -27,6 +28,9 @@ const DRAIN: Duration = Duration::from_secs(2);
 
 /// The lanes that are served, in the order of their hubs.
 const LANES: [&str; 3] = ["sse-h1", "ws-h1", "raw"];
+
+/// The lane whose settings HTTP/2 has: the hubs above are served over either version.
+const HTTP2: &str = "sse-h2";
 
 /// Serves until SIGINT or SIGTERM.
 pub fn run(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<String>, tls: bool) -> Result<()> {
@@ -66,20 +70,23 @@ async fn serve(
     let meter = Arc::new(Meter::default());
     let http = listen(bind, scenario, HEAD_BYTES)?;
     let tcp = listen(SocketAddr::new(bind.ip(), 0), scenario, raw::READ_BUFFER_BYTES)?;
-    let secured = |carrier| tls.then(|| secure(carrier, bind.ip())).transpose();
-    let (secured_http, secured_tcp) = (secured(Carrier::H1)?, secured(Carrier::Tcp)?);
+    let secured = |offered| tls.then(|| secure_with(offered, bind.ip())).transpose();
+    let both = [Carrier::H2, Carrier::H1].map(protocols).concat();
+    let (secured_http, secured_tcp) = (secured(both)?, secured(protocols(Carrier::Tcp))?);
     announce(name, scenario, http.address, tcp.address, tls);
+    let opened = Arc::new(Tally::default());
     let site = Site {
         sse: Some(sse.clone()),
         ws: Some(ws.clone()),
         // Who polls gets what everybody gets.
         poll: (sse.topics() == 1).then(|| Polled { hub: sse.clone(), hold: scenario.hold.0 }),
-        pages: Some(page::pages(&timetable, scenario)),
+        pages: Some(page::pages(&timetable, scenario, Arc::clone(&opened))),
         origins,
         coding: Coding::Plain,
         echo: false,
         limits: Limits::default(),
-        http2: None,
+        speaks: Speaks::Both(Http2::of(HTTP2.parse().expect("a lane of ours"), scenario)),
+        opened,
     };
     let listeners = [
         tokio::spawn(http.serve(Arc::clone(&meter), Service::Site(Arc::new(site)), secured_http)),
@@ -172,12 +179,14 @@ async fn fan_out(
 
 fn announce(name: &str, scenario: &Scenario, http: SocketAddr, tcp: SocketAddr, tls: bool) {
     let (s, k, raw) = if tls { ("s", "k", "openssl s_client -quiet -connect") } else { ("", "", "nc") };
+    let known = if tls { "" } else { "-prior-knowledge" };
     let between = if tls { ':' } else { ' ' };
     say(&format!(
         "{name}: {} events/s ({}) until Ctrl-C
 
   live page   http{s}://{http}/
   SSE         curl -N{k} http{s}://{http}/sse
+  HTTP/2      curl -N{k} --http2{known} http{s}://{http}/sse
   WebSocket   websocat{} ws{s}://{http}/ws
   upward      curl -N{k} 'http{s}://{http}/sse?client=1' & curl -i{k} -d $'1\nhello' 'http{s}://{http}/up?client=1'
   polling     curl -i{k} 'http{s}://{http}/poll?after=7' (or longpoll)

@@ -1,9 +1,11 @@
 //! The page that shows both transports side by side, and what it needs to tell latencies.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use scenarios::{Arrivals, Envelope, Identity, Moment, Scenario};
 use serde::Serialize;
-use servers::http::Pages;
+use servers::http::{Page, Pages, Tally};
 
 use crate::live::Timetable;
 
@@ -26,7 +28,7 @@ struct Answer {
 }
 
 /// The pages beside the lanes.
-pub fn pages(timetable: &Timetable, scenario: &Scenario) -> Box<Pages> {
+pub fn pages(timetable: &Timetable, scenario: &Scenario, opened: Arc<Tally>) -> Box<Pages> {
     let Timetable { start, events } = *timetable;
     let scenario = scenario.clone();
     Box::new(move |path| match path {
@@ -43,11 +45,15 @@ pub fn pages(timetable: &Timetable, scenario: &Scenario) -> Box<Pages> {
                 identity: scenario.identity,
                 envelope: scenario.envelope,
             };
-            let json = serde_json::to_vec(&answer).expect("plain data");
-            Some(("application/json", json.into()))
+            Some(json(&answer))
         }
+        "/opened" => Some(json(&*opened)),
         _ => None,
     })
+}
+
+fn json(answer: &impl Serialize) -> Page {
+    ("application/json", serde_json::to_vec(answer).expect("plain data").into())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an f64 holds the nanoseconds of 100 days exactly")]

@@ -42,6 +42,14 @@ pub fn protocols(carrier: Carrier) -> Vec<Vec<u8>> {
 /// # Errors
 /// No key or certificate can be made.
 pub fn secure(carrier: Carrier, address: IpAddr) -> Result<Secured> {
+    secure_with(protocols(carrier), address)
+}
+
+/// The same for a listener that offers these protocols, the one it prefers first.
+///
+/// # Errors
+/// No key or certificate can be made.
+pub fn secure_with(protocols: Vec<Vec<u8>>, address: IpAddr) -> Result<Secured> {
     let mut names = vec!["localhost".to_owned(), "127.0.0.1".into(), "::1".into()];
     if !address.is_unspecified() && !address.is_loopback() {
         names.push(address.to_string());
@@ -55,6 +63,6 @@ pub fn secure(carrier: Carrier, address: IpAddr) -> Result<Secured> {
             builder.with_no_client_auth().with_single_cert(vec![certificate.clone()], key.into())
         })
         .context("cannot set up TLS")?;
-    config.alpn_protocols = protocols(carrier);
+    config.alpn_protocols = protocols;
     Ok(Secured { acceptor: Arc::new(config).into(), certificate: certificate.to_vec(), patience: PATIENCE })
 }

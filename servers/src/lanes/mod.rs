@@ -29,6 +29,7 @@ use crate::hub::Hub;
 use crate::lanes::poll::Polled;
 use crate::session::Own;
 use crate::upward::Upward;
+use crate::version::{self, Speaks};
 use crate::wire::Meter;
 
 /// What answers the connections of a listener.
@@ -50,7 +51,10 @@ impl Service {
     /// Serves one lane: `GET /sse`, `GET /ws`, `GET /poll` and `GET /longpoll`, or bare TCP.
     #[must_use]
     pub fn of(lane: Lane, hub: Hub, scenario: &Scenario, limits: Limits) -> Self {
-        let http2 = (lane.carrier == Carrier::H2).then(|| Http2::of(lane, scenario));
+        let speaks = match lane.carrier {
+            Carrier::H2 => Speaks::Http2(Http2::of(lane, scenario)),
+            Carrier::H1 | Carrier::Tcp => Speaks::Http1,
+        };
         let limits = if hub.upward().is_some() { Limits { head: ASKERS_PATIENCE } } else { limits };
         match (lane.transport, lane.server) {
             (Transport::Raw, _) => Self::Raw(hub),
@@ -58,12 +62,12 @@ impl Service {
                 sse: Some(hub),
                 coding: lane.coding,
                 limits,
-                http2,
+                speaks,
                 ..Site::default()
             })),
             (Transport::Ws, ServerStack::Tuned) => {
                 let (ws, coding) = (Some(hub), lane.coding);
-                Self::Site(Arc::new(Site { ws, coding, limits, http2, ..Site::default() }))
+                Self::Site(Arc::new(Site { ws, coding, limits, speaks, ..Site::default() }))
             }
             (Transport::Sse, ServerStack::Axum) => {
                 Self::Router(axum_sse::routes(hub, scenario.identity), limits)
@@ -74,23 +78,21 @@ impl Service {
             (Transport::LongPoll | Transport::Poll, _) => {
                 let poll = Some(Polled { hub, hold: scenario.hold.0 });
                 let limits = Limits { head: ASKERS_PATIENCE };
-                Self::Site(Arc::new(Site { poll, limits, http2, ..Site::default() }))
+                Self::Site(Arc::new(Site { poll, limits, speaks, ..Site::default() }))
             }
         }
     }
 
-    /// Serves a connection in a task of its own; refusals are counted by `meter`.
-    pub fn spawn<S>(&self, stream: S, meter: Arc<Meter>)
+    /// Serves a connection in a task of its own, whose ends agreed on a protocol inside TLS if they did;
+    /// refusals are counted by `meter`.
+    pub fn spawn<S>(&self, stream: S, meter: Arc<Meter>, protocol: Option<&[u8]>)
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         match self {
-            Self::Site(site) => match site.http2 {
-                None => drop(tokio::spawn(http::serve_site(stream, meter, Arc::clone(site)))),
-                Some(settings) => {
-                    drop(tokio::spawn(http2::serve_site(stream, meter, Arc::clone(site), settings)));
-                }
-            },
+            Self::Site(site) => {
+                version::spawn(stream, meter, Arc::clone(site), site.speaks.agreed(protocol));
+            }
             Self::Router(router, limits) => {
                 drop(tokio::spawn(http::serve_router(stream, meter, router.clone(), *limits)));
             }

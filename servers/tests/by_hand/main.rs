@@ -1,28 +1,18 @@
-//! `cargo run -p servers`: the page, the streams, the end on SIGTERM, and bad input.
+//! `cargo run -p servers`: the page, the streams over either version of HTTP, the end on SIGTERM, and bad
+//! input.
 #![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use server::Server;
 
-fn servers(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_servers"));
-    command.args(args);
-    command
-}
-
-/// The authority that a server says it serves on; later lines meet a closed pipe.
-fn authority(child: &mut Child) -> String {
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let line = lines.find(|line| line.contains("curl -N")).unwrap();
-    line.split("http://").nth(1).unwrap().strip_suffix("/sse").unwrap().to_owned()
-}
+mod server;
+mod versions;
 
 fn output(args: &[&str]) -> (Output, String) {
-    let output = servers(args).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_servers")).args(args).output().unwrap();
     let stderr = String::from_utf8(output.stderr.clone()).unwrap();
     (output, stderr)
 }
@@ -41,9 +31,8 @@ fn text(mut client: TcpStream) -> String {
 
 #[test]
 fn it_serves_until_it_is_told_to_end_and_then_ends_every_stream() {
-    let mut child =
-        servers(&["--bind", "127.0.0.1:0", "--rate", "200"]).stdout(Stdio::piped()).spawn().unwrap();
-    let authority = authority(&mut child);
+    let mut server = Server::start(&["--rate", "200"]);
+    let authority = server.authority.clone();
     let page = text(get(&authority, "/"));
     assert!(page.contains("new EventSource(\"/sse\")") && page.contains("new WebSocket("));
     for external in ["src=\"http", "href=\"http", "@import", "url("] {
@@ -57,10 +46,10 @@ fn it_serves_until_it_is_told_to_end_and_then_ends_every_stream() {
         .take(5)
         .collect();
     assert!(ids.windows(2).all(|pair| pair[1] == pair[0] + 1), "{ids:?}");
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    server.ask_to_end();
     let rest: Vec<String> = stream.collect();
     assert_eq!(rest[rest.len() - 2..], ["0", ""], "the body ends by its own rules");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(server.ended(), Some(0));
 }
 
 #[test]
@@ -86,15 +75,11 @@ fn bad_input_is_answered_with_what_to_do() {
 #[test]
 fn it_survives_running_out_of_descriptors() {
     let shell = "ulimit -n 24; exec \"$0\" --bind 127.0.0.1:0";
-    let mut child = Command::new("sh")
-        .args(["-c", shell, env!("CARGO_BIN_EXE_servers")])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let authority = authority(&mut child);
+    let mut server = Server::of(Command::new("sh").args(["-c", shell, env!("CARGO_BIN_EXE_servers")]));
+    let authority = server.authority.clone();
     let crowd: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&authority).unwrap()).collect();
     drop(crowd);
     assert!(text(get(&authority, "/schedule")).starts_with("HTTP/1.1 200 OK"));
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    server.ask_to_end();
+    assert_eq!(server.ended(), Some(0));
 }
