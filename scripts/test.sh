@@ -24,8 +24,8 @@ if [ ! -x "$autobahn/bin/wstest" ]; then
   unset PYENV_VERSION
 fi
 
-# curl asks the server by hand for each version of HTTP.
-for tool in curl; do
+# The live page is opened in a real Chromium, and curl asks for each version of HTTP.
+for tool in chromium curl; do
   if command -v "$tool" >/dev/null; then continue; fi
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "error: the tests need $tool; install it, for example with \`apt-get install $tool\`" >&2

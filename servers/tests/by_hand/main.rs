@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 
 use server::Server;
 
+mod browser;
+mod devtools;
 mod server;
 mod versions;
 
