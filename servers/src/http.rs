@@ -188,7 +188,7 @@ impl Site {
                 with(response, &[(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-store")])
             }
             Found::Sse(hub) if is_over(hub, request) => status(StatusCode::NO_CONTENT),
-            Found::Sse(hub) => hub.subscribe_as(lanes::client(request.uri())).map_or_else(
+            Found::Sse(hub) => lanes::join(hub, request).map_or_else(
                 || status(StatusCode::SERVICE_UNAVAILABLE),
                 |subscription| {
                     self.opened.sse.count(request.version());

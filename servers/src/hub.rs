@@ -3,8 +3,9 @@
 //!
 //! Publishing touches the subscribers of one topic and no others. A subscriber that falls behind by more
 //! than the hub's capacity loses the oldest events, or its connection; each loss is counted when it happens, none is
-//! silent. Joining and publishing exclude each other, so that the greeting and what follows it have
-//! neither a gap nor a duplicate.
+//! silent. Joining and publishing exclude each other, so that the greeting, or what a client missed that comes
+//! back, and what follows it have neither a gap nor a duplicate. Who comes back reads from the window until it
+//! has caught up, and is no reader of the ring before: ten thousand that come back at once cost no copies.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,13 +16,15 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use crate::contract::Sessions;
+use crate::lanes::Gaps;
 use crate::session::Own;
 use crate::upward::Upward;
-use crate::window::{Replay, Window};
+use crate::window::{Gap, Replay, Window};
 
 pub use subscription::{Subscription, Together};
 
-use topic::{Held, Reader, Topic, wake};
+use subscription::Place;
+use topic::{Held, Topic, wake};
 
 mod subscription;
 mod topic;
@@ -41,8 +44,10 @@ struct Shared {
     /// Bytes that the rings hold, and the most they ever held.
     held: AtomicU64,
     peak: AtomicU64,
-    /// Only where someone asks for events after an id: to push costs nothing more without it.
-    window: Option<Mutex<Window>>,
+    /// How those who come back are told of events that cannot be given; only where they may come back.
+    gaps: Option<Gaps>,
+    /// Whether events are kept for who asks for those after an id.
+    keeps: bool,
     /// Takes messages from clients, where they may send any.
     upward: Option<Upward>,
     /// Where everybody has a stream of their own, and nothing is published.
@@ -71,7 +76,8 @@ impl Hub {
             topics,
             capacity,
             policy: SlowPolicy::default(),
-            window: None,
+            gaps: None,
+            keeps: false,
             own: None,
             published: Arc::default(),
             ended: Arc::default(),
@@ -105,15 +111,27 @@ impl Hub {
 
     /// The same hub, not used yet, which also keeps its latest events for those who ask for what came
     /// after an id: as many as a subscriber may lag behind, as far as they fit into
-    /// [`WINDOW_BYTES`](crate::window::WINDOW_BYTES). Who asks gets what all topics got.
+    /// [`WINDOW_BYTES`](crate::window::WINDOW_BYTES) for each topic.
     ///
     /// # Panics
     /// It is used already.
     #[must_use]
     pub fn keeping(self) -> Self {
         let mut shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
-        shared.window = Some(Mutex::new(Window::new(shared.capacity)));
+        shared.keeps = true;
+        let window = || Some(Window::new(shared.capacity));
+        (0..shared.topics.len()).for_each(|topic| shared.topic(topic).kept = window());
         Self(Arc::new(shared))
+    }
+
+    /// The same hub, not used yet, which keeps its latest events and lets clients go on after the last they got.
+    ///
+    /// # Panics
+    /// It is used already.
+    #[must_use]
+    pub fn resuming(self, gaps: Gaps) -> Self {
+        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
+        Self(Arc::new(Shared { gaps: Some(gaps), ..shared })).keeping()
     }
 
     /// The same hub, not used yet, that gives everybody a stream of their own.
@@ -177,13 +195,12 @@ impl Hub {
         if self.is_closed() {
             return;
         }
-        if let Some(mut window) = self.0.window() {
-            window.push(id, event.clone());
-            self.0.published.notify_waiters();
-        }
         match topic {
-            Some(topic) => self.fan_out(topic, event),
-            None => (0..self.topics()).for_each(|topic| self.fan_out(topic, event.clone())),
+            Some(topic) => self.fan_out(topic, id, event),
+            None => (0..self.topics()).for_each(|topic| self.fan_out(topic, id, event.clone())),
+        }
+        if self.0.keeps {
+            self.0.published.notify_waiters();
         }
     }
 
@@ -195,8 +212,11 @@ impl Hub {
         }
     }
 
-    fn fan_out(&self, topic: usize, event: Bytes) {
+    fn fan_out(&self, topic: usize, id: u64, event: Bytes) {
         let mut held = self.0.topic(topic);
+        if let Some(kept) = &mut held.kept {
+            kept.push(id, event.clone());
+        }
         held.latest = Some(event.clone());
         self.0.dropped.fetch_add(held.out, Relaxed);
         self.hand_out(held, topic, event);
@@ -219,11 +239,11 @@ impl Hub {
         wake(held, &self.0, topic);
     }
 
-    /// The events after an id, or the latest without one, and how many of them are no longer kept,
-    /// which are counted as dropped. `None` when the hub is closed, or keeps nothing.
+    /// The events of the first topic after an id, or the latest without one, and how many of them are no
+    /// longer kept, which are counted as dropped. `None` when the hub is closed, or keeps nothing.
     #[must_use]
     pub fn after(&self, id: Option<u64>) -> Option<Replay> {
-        let replay = self.0.window().filter(|_| !self.is_closed())?.after(id);
+        let replay = self.0.topic(0).kept.as_ref().filter(|_| !self.is_closed())?.after(id);
         if replay.lost > 0 {
             self.0.dropped.fetch_add(replay.lost, Relaxed);
             self.0.slow.fetch_add(1, Relaxed);
@@ -251,19 +271,36 @@ impl Hub {
     /// from now on. `None` when the hub is closed.
     #[must_use]
     pub fn subscribe_as(&self, client: u64) -> Option<Subscription> {
+        self.join(client, None)
+    }
+
+    /// Joins a client's topic where it left it: all events after an id, then those that are published from now
+    /// on, with a `gap` event in the place of what cannot be given. A hub that does not resume takes it for one
+    /// that comes for the first time. `None` when the hub is closed.
+    #[must_use]
+    pub fn resume_as(&self, client: u64, last_id: &[u8]) -> Option<Subscription> {
+        self.join(client, self.0.gaps.as_ref().map(|_| last_id))
+    }
+
+    fn join(&self, client: u64, last_id: Option<&[u8]>) -> Option<Subscription> {
         let topics = self.topics() as u64;
         let topic = usize::try_from(client % topics).expect("below a usize");
         let mut held = self.0.topic(topic);
         if self.is_closed() {
             return None;
         }
-        let next = held.front + held.ring.len() as u64;
-        let reader = held.readers.insert(Reader { next, waker: None, is_out: false });
-        let greeting = held.latest.clone();
+        let (greeting, place) = match last_id.map(|id| std::str::from_utf8(id).ok()?.parse().ok()) {
+            None => (held.latest.clone(), Place::Live(held.join())),
+            Some(Some(id)) => (None, Place::Behind(id)),
+            Some(None) => {
+                let through = held.kept.as_ref().map_or(0, Window::newest);
+                (self.0.gap(Gap { after: None, through }), Place::Live(held.join()))
+            }
+        };
         drop(held);
         let mailbox = self.0.upward.as_ref().map(|upward| Box::new(upward.join(client)));
         let own = self.0.own.as_ref().map(|own| Box::new(own.begin(client)));
-        Some(Subscription { greeting, mailbox, shared: Arc::clone(&self.0), topic, reader, slow: false, own })
+        Some(Subscription { greeting, mailbox, shared: Arc::clone(&self.0), topic, place, slow: false, own })
     }
 
     /// Ends every subscription once it has drained.
@@ -306,8 +343,8 @@ impl Hub {
 }
 
 impl Shared {
-    fn window(&self) -> Option<MutexGuard<'_, Window>> {
-        self.window.as_ref().map(|window| window.lock().expect("no holder of this lock panics"))
+    fn gap(&self, gap: Gap) -> Option<Bytes> {
+        self.gaps.as_ref().map(|gaps| gaps.frame(gap))
     }
 
     fn hold(&self, bytes: usize) {

@@ -11,7 +11,7 @@ use scenarios::{Block, Carrier, Coding, Http2, Lane, Moment, Scenario, Schedule}
 use servers::http::{HEAD_BYTES, Limits, Site, Tally};
 use servers::hub::Hub;
 use servers::lanes::poll::Polled;
-use servers::lanes::{Service, raw};
+use servers::lanes::{Gaps, Service, raw};
 use servers::listen::listen;
 use servers::publisher::{self, Framer, Order, Signal};
 use servers::tls::{protocols, secure_with};
@@ -59,13 +59,15 @@ async fn serve(
 ) -> Result<()> {
     let hub = || Hub::of(scenario).context("`lag` does not fit this machine");
     // What SSE pushes can also be polled for: the events are framed alike.
-    let taking = |hub: Hub, lane: &str| {
+    let taking = |lane: &str| {
+        let lane = lane.parse().expect("a lane of ours");
         let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
-        Ok::<_, anyhow::Error>(hub.taking(Upward::new(lane.parse().expect("a lane of ours"), scenario, lag)))
+        let resuming = hub()?.resuming(Gaps::of(lane, scenario));
+        Ok::<_, anyhow::Error>(resuming.taking(Upward::new(lane, scenario, lag)))
     };
     let [sse, ws, _] = LANES;
     // A bare `nc` names itself to nobody, so the raw lane takes nothing here.
-    let (sse, ws, raw) = (taking(hub()?.keeping(), sse)?, taking(hub()?, ws)?, hub()?);
+    let (sse, ws, raw) = (taking(sse)?, taking(ws)?, hub()?);
     let timetable = Timetable::new(scenario);
     let meter = Arc::new(Meter::default());
     let http = listen(bind, scenario, HEAD_BYTES)?;
@@ -188,6 +190,7 @@ fn announce(name: &str, scenario: &Scenario, http: SocketAddr, tcp: SocketAddr, 
   SSE         curl -N{k} http{s}://{http}/sse
   HTTP/2      curl -N{k} --http2{known} http{s}://{http}/sse
   WebSocket   websocat{} ws{s}://{http}/ws
+  resuming    curl -N{k} -H 'Last-Event-ID: 7' http{s}://{http}/sse, or ws{s}://{http}/ws?after=7
   upward      curl -N{k} 'http{s}://{http}/sse?client=1' & curl -i{k} -d $'1\nhello' 'http{s}://{http}/up?client=1'
   polling     curl -i{k} 'http{s}://{http}/poll?after=7' (or longpoll)
   raw frames  {raw} {}{between}{} | xxd

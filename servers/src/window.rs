@@ -21,6 +21,24 @@ pub struct Window {
     forgotten: Option<u64>,
 }
 
+/// Events that somebody who comes back asked for and cannot be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The last id it has; `None` if that is no id of ours.
+    pub after: Option<u64>,
+    /// The last id that cannot be given; below `after` where ids have begun anew.
+    pub through: u64,
+}
+
+impl Gap {
+    /// What an event of this name says: `{"after":7,"through":12}`.
+    #[must_use]
+    pub fn body(&self) -> String {
+        let after = self.after.map_or_else(|| "null".to_owned(), |after| after.to_string());
+        format!("{{\"after\":{after},\"through\":{}}}", self.through)
+    }
+}
+
 /// What came after an id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Replay {
@@ -46,6 +64,27 @@ impl Window {
             self.bytes -= event.len();
             self.forgotten = Some(id);
         }
+    }
+
+    /// The event after an id, if there is one.
+    ///
+    /// # Errors
+    /// Something between the two is missing, or nothing is known of that id.
+    pub fn next(&self, after: u64) -> Result<Option<(u64, Bytes)>, Gap> {
+        let newest = self.newest();
+        match self.forgotten.filter(|forgotten| *forgotten > after).or((newest < after).then_some(newest)) {
+            Some(through) => Err(Gap { after: Some(after), through }),
+            None => {
+                let next = self.events.partition_point(|(kept, _)| *kept <= after);
+                Ok(self.events.get(next).cloned())
+            }
+        }
+    }
+
+    /// The highest id there was; 0 before the first.
+    #[must_use]
+    pub fn newest(&self) -> u64 {
+        self.events.back().map_or(0, |(id, _)| *id)
     }
 
     /// The events after an id; without one, the latest alone.
@@ -89,6 +128,22 @@ mod tests {
         assert_eq!(asked(Some(0)), (4, vec![5, 6, 7]));
         assert_eq!(asked(None), (0, vec![7]));
         assert_eq!(Window::new(3).after(Some(0)), Replay::default());
+    }
+
+    #[test]
+    fn who_comes_back_gets_what_it_missed_or_is_told_what_is_gone() {
+        let window = window(3, 1..=7, 1);
+        let next = |after| window.next(after).map(|next| next.map(|(id, _)| id));
+        let gap = |after, through| Err(Gap { after: Some(after), through });
+        assert_eq!((next(4), next(6), next(7)), (Ok(Some(5)), Ok(Some(7)), Ok(None)));
+        assert_eq!((next(3), next(0)), (gap(3, 4), gap(0, 4)), "what fell out");
+        assert_eq!(next(9), gap(9, 7), "an id of another life of this server");
+        assert_eq!(
+            (Window::new(3).next(0), Window::new(3).next(5)),
+            (Ok(None), Err(Gap { after: Some(5), through: 0 }))
+        );
+        assert_eq!(Gap { after: Some(3), through: 4 }.body(), r#"{"after":3,"through":4}"#);
+        assert_eq!(Gap { after: None, through: 4 }.body(), r#"{"after":null,"through":4}"#);
     }
 
     #[test]

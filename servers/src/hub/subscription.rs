@@ -22,7 +22,7 @@ pub struct Subscription {
     pub(super) mailbox: Option<Box<Mailbox>>,
     pub(super) shared: Arc<Shared>,
     pub(super) topic: usize,
-    pub(super) reader: usize,
+    pub(super) place: Place,
     pub(super) slow: bool,
     /// A stream of its own, in place of the topic's.
     pub(super) own: Option<Box<OwnStream>>,
@@ -39,6 +39,15 @@ pub enum Together {
     One(Bytes),
     /// In their order.
     Several(Vec<Bytes>),
+}
+
+/// Where a subscriber is in its topic.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Place {
+    /// A reader of the ring.
+    Live(usize),
+    /// Behind it, in the window: the last id that it has.
+    Behind(u64),
 }
 
 impl Subscription {
@@ -95,10 +104,28 @@ impl Subscription {
             return Poll::Ready(Some(echo));
         }
         let mut topic = self.shared.topic(self.topic);
-        if topic.readers[self.reader].is_out {
+        let reader = match self.place {
+            Place::Live(reader) => reader,
+            Place::Behind(after) => match topic.kept.as_ref().map_or(Ok(None), |kept| kept.next(after)) {
+                Ok(Some((id, event))) => {
+                    self.place = Place::Behind(id);
+                    return Poll::Ready(Some(event));
+                }
+                Ok(None) => {
+                    let reader = topic.join();
+                    self.place = Place::Live(reader);
+                    reader
+                }
+                Err(gap) => {
+                    self.place = Place::Behind(gap.through);
+                    return Poll::Ready(self.shared.gap(gap));
+                }
+            },
+        };
+        if topic.readers[reader].is_out {
             return Poll::Ready(None);
         }
-        if let Some((event, lost)) = topic.take(self.reader, &self.shared) {
+        if let Some((event, lost)) = topic.take(reader, &self.shared) {
             drop(topic);
             if lost > 0 && !std::mem::replace(&mut self.slow, true) {
                 self.shared.slow.fetch_add(1, Relaxed);
@@ -108,7 +135,7 @@ impl Subscription {
         if self.shared.closed.load(Relaxed) {
             return Poll::Ready(None);
         }
-        let waker = &mut topic.readers[self.reader].waker;
+        let waker = &mut topic.readers[reader].waker;
         if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *waker = Some(cx.waker().clone());
         }
@@ -118,7 +145,10 @@ impl Subscription {
     /// Whether it was ended because it lagged too far behind.
     #[must_use]
     pub fn is_out(&self) -> bool {
-        self.shared.topic(self.topic).readers[self.reader].is_out
+        match self.place {
+            Place::Live(reader) => self.shared.topic(self.topic).readers[reader].is_out,
+            Place::Behind(_) => false,
+        }
     }
 
     /// Whether its stream, one of its own, is complete.
@@ -143,8 +173,9 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        let Place::Live(reader) = self.place else { return };
         let mut topic = self.shared.topic(self.topic);
-        let reader = topic.readers.remove(self.reader);
+        let reader = topic.readers.remove(reader);
         if reader.is_out {
             topic.leaving -= 1;
             return;

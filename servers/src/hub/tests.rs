@@ -104,7 +104,114 @@ fn events_are_kept_only_where_they_are_asked_for_and_what_fell_out_is_counted() 
     assert_eq!(keeping.after(Some(5)), None);
 }
 
+/// A hub of SSE that keeps `most` events of each topic and lets clients come back.
+fn resuming(topics: usize, most: usize) -> Hub {
+    let scenario = Scenario::load("smoke", &[]).unwrap().1;
+    Hub::with_topics(topics, most).resuming(Gaps::of("sse-h1".parse().unwrap(), &scenario))
+}
+
+/// All that a subscription gets until its closed hub ends it.
+fn told(subscription: Subscription) -> Vec<Bytes> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(futures_util::StreamExt::collect(subscription.into_stream()))
+}
+
+#[test]
+fn who_comes_back_is_told_what_cannot_be_given_and_then_gets_the_rest() {
+    let hub = resuming(2, 3);
+    (1..=9).for_each(|n| hub.publish_to(Some(usize::from(n) % 2), n.into(), event(n)));
+    let gap = |through: u8, after: &str| {
+        let body = format!("{{\"after\":{after},\"through\":{through}}}");
+        Bytes::from(format!("id: {through}\nevent: gap\ndata: {body}\n\n"))
+    };
+    let cases = [
+        (1, &b"5"[..], vec![event(7), event(9), event(11)]),
+        (1, b"9", vec![event(11)]),
+        (1, b"1", vec![gap(3, "1"), event(5), event(7), event(9), event(11)]),
+        (0, b"0", vec![gap(2, "0"), event(4), event(6), event(8), event(10)]),
+        (1, b"77", vec![gap(9, "77"), event(11)]),
+        (1, b"seven", vec![gap(9, "null"), event(11)]),
+        (1, b"", vec![gap(9, "null"), event(11)]),
+    ];
+    // They have caught up with what there was before the rest is published, so that the window has not slid on.
+    let joined = cases.map(|(client, id, expected)| {
+        let mut joined = hub.resume_as(client, id).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let before: Vec<Bytes> =
+            (1..expected.len()).map(|_| runtime.block_on(joined.next()).unwrap()).collect();
+        (joined, before, expected, id)
+    });
+    hub.publish_to(Some(0), 10, event(10));
+    hub.publish_to(Some(1), 11, event(11));
+    hub.close();
+    for (joined, before, expected, id) in joined {
+        assert_eq!([before, told(joined)].concat(), expected, "{id:?}");
+    }
+    assert_eq!(
+        Hub::new(3).resume_as(0, b"5").map(|new| new.greeting.clone()),
+        Some(None),
+        "it does not resume"
+    );
+}
+
 proptest! {
+    /// Clients that leave and come back at any moment, also in the middle of catching up, get every event once
+    /// and in order, or are told of it.
+    #[test]
+    fn leaving_and_coming_back_leaves_nothing_unexplained(steps in prop::collection::vec(0u8..4, 0..240), most in 1usize..6) {
+        let hub = resuming(1, 256);
+        hub.0.topic(0).kept = Some(Window::new(most));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut subscription = Some(hub.subscribe().unwrap());
+        let (mut published, mut last, mut expected) = (0u8, 0u64, 0u64);
+        let mut hear = |heard: Bytes| {
+            let gap = std::str::from_utf8(&heard).ok().and_then(|text| text.split_once("event: gap"));
+            match gap {
+                None => {
+                    assert_eq!(u64::from(heard[0]), expected + 1, "neither twice nor left out");
+                    expected += 1;
+                }
+                Some((id, _)) => {
+                    let through = id.trim().strip_prefix("id: ").unwrap().parse().unwrap();
+                    assert!(through > expected, "it tells of what is missing");
+                    expected = through;
+                }
+            }
+            expected
+        };
+        for step in steps {
+            match (step, &mut subscription) {
+                (0 | 1, _) => {
+                    // Below the first letter of a `gap` event.
+                    if published < 90 {
+                        published += 1;
+                        hub.publish(published.into(), event(published));
+                    }
+                }
+                (2, Some(joined)) => {
+                    if let Some(heard) = runtime.block_on(async {
+                        tokio::select! { biased; heard = joined.next() => heard, () = std::future::ready(()) => None }
+                    }) {
+                        last = hear(heard);
+                    }
+                }
+                (_, joined) => {
+                    *joined = match joined {
+                        Some(_) => None,
+                        None => hub.resume_as(0, last.to_string().as_bytes()),
+                    };
+                }
+            }
+        }
+        drop(subscription.take());
+        let joined = hub.resume_as(0, last.to_string().as_bytes()).unwrap();
+        hub.close();
+        for heard in told(joined) {
+            last = hear(heard);
+        }
+        prop_assert_eq!(last, u64::from(published));
+    }
+
     /// One byte an operation: publish the next number, or join.
     #[test]
     fn joining_at_any_moment_sees_the_latest_and_all_that_follow(joins: Vec<bool>) {

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use slab::Slab;
 
 use super::Shared;
+use crate::window::Window;
 
 /// The events of one topic that somebody has still to read.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Topic {
     pub(super) front: u64,
     pub(super) readers: Slab<Reader>,
     pub(super) latest: Option<Bytes>,
+    /// Only where someone asks for events after an id: to push costs nothing more without it.
+    pub(super) kept: Option<Window>,
     /// Readers that are out, and those of them that have not left yet.
     pub(super) out: u64,
     pub(super) leaving: usize,
@@ -54,6 +57,12 @@ pub(super) fn wake(mut held: MutexGuard<'_, Topic>, shared: &Shared, topic: usiz
 }
 
 impl Topic {
+    /// A reader of all that is published from now on.
+    pub(super) fn join(&mut self) -> usize {
+        let next = self.front + self.ring.len() as u64;
+        self.readers.insert(Reader { next, waker: None, is_out: false })
+    }
+
     /// Takes the oldest event from all that have still to read it.
     pub(super) fn drop_oldest(&mut self, shared: &Shared) {
         let oldest = self.ring.front_mut().map_or(0, |oldest| std::mem::take(&mut oldest.unread));

@@ -19,17 +19,21 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use hyper::Uri;
-use scenarios::{Carrier, Envelope, Http2, Lane, Scenario, ServerStack, Transport, binary, envelope};
+use hyper::header::HeaderValue;
+use hyper::{Request, Uri};
+use scenarios::{
+    Carrier, Envelope, Http2, Identity, Lane, Scenario, ServerStack, Transport, binary, envelope,
+};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 
 use crate::http::{self, Limits, Site};
 use crate::http2;
-use crate::hub::Hub;
+use crate::hub::{Hub, Subscription};
 use crate::lanes::poll::Polled;
 use crate::session::Own;
 use crate::upward::Upward;
 use crate::version::{self, Speaks};
+use crate::window::Gap;
 use crate::wire::Meter;
 
 /// What answers the connections of a listener.
@@ -167,6 +171,43 @@ pub fn frame_as(
             sse::check(body)?;
             Ok(envelope::encode(*identity, Envelope::Lines, seq, event, body).into())
         }
+    }
+}
+
+/// How a lane tells those who come back of events that cannot be given: by an event `gap`, with the last of
+/// their ids, so that who is cut off behind it is not told twice.
+#[derive(Clone, Debug)]
+pub struct Gaps(Box<(Lane, Scenario)>);
+
+impl Gaps {
+    /// Those of a lane; they always have their name, whatever the scenario's events carry.
+    #[must_use]
+    pub fn of(lane: Lane, scenario: &Scenario) -> Self {
+        Self(Box::new((lane, Scenario { identity: Identity::IdEvent, ..scenario.clone() })))
+    }
+
+    /// The event that tells of one.
+    pub(crate) fn frame(&self, gap: Gap) -> Bytes {
+        let (lane, scenario) = &*self.0;
+        frame_as(*lane, scenario, gap.through, "gap", gap.body().as_bytes()).expect("digits are text")
+    }
+}
+
+/// The last event id that a request names: SSE's own field (WHATWG HTML 9.2.4), or `?after=ID`, which a
+/// WebSocket from a browser has to use, as it cannot set fields.
+#[must_use]
+pub fn last_id<B>(request: &Request<B>) -> Option<&[u8]> {
+    let field = request.headers().get("last-event-id").map(HeaderValue::as_bytes);
+    let mut query = request.uri().query().unwrap_or_default().split('&');
+    field.or_else(|| query.find_map(|one| one.strip_prefix("after=")).map(str::as_bytes))
+}
+
+/// Joins a hub for a request: from the event on that it names, or as one that is new.
+pub(crate) fn join<B>(hub: &Hub, request: &Request<B>) -> Option<Subscription> {
+    let client = client(request.uri());
+    match last_id(request) {
+        Some(last_id) => hub.resume_as(client, last_id),
+        None => hub.subscribe_as(client),
     }
 }
 

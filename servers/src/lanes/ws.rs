@@ -118,8 +118,7 @@ pub fn open<B>(
     if is_shared && down.is_none_or(|down| down.window_bits < WINDOW_BITS) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let subscription =
-        hub.subscribe_as(super::client(request.uri())).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
+    let subscription = super::join(hub, request).ok_or(StatusCode::SERVICE_UNAVAILABLE)?;
     let opened = Opened { purpose: Purpose::Events(subscription), up, down: down.filter(|_| !is_shared) };
     Ok((opened, answer))
 }

@@ -54,6 +54,36 @@ fn it_serves_until_it_is_told_to_end_and_then_ends_every_stream() {
     assert_eq!(server.ended(), Some(0));
 }
 
+/// WHATWG HTML 9.2.4: a client that comes back names the last id it got, in `Last-Event-ID`; a WebSocket says it in
+/// its address.
+#[test]
+fn who_comes_back_goes_on_behind_the_last_event_it_got() {
+    let mut server = Server::start(&["--rate", "500"]);
+    let authority = server.authority.clone();
+    let events = |path: &str, field: &str| {
+        let mut client = TcpStream::connect(&authority).unwrap();
+        write!(client, "GET {path} HTTP/1.1\r\nHost: {authority}\r\n{field}\r\n").unwrap();
+        BufReader::new(client).split(b'\n').map(|line| String::from_utf8_lossy(&line.unwrap()).into_owned())
+    };
+    let ids = |path: &str, field: &str| -> Vec<u64> {
+        let ids =
+            events(path, field).filter_map(|line| line.strip_prefix("id: ").map(|id| id.parse().unwrap()));
+        ids.take(4).collect()
+    };
+    let seen = ids("/sse", "")[3];
+    // It may have been published on meanwhile, by fewer events than are kept.
+    assert_eq!(ids("/sse", &format!("Last-Event-ID: {seen}\r\n")), [1, 2, 3, 4].map(|more| seen + more));
+    assert_eq!(ids(&format!("/sse?after={seen}"), "")[0], seen + 1);
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let mut frames = events(&format!("/ws?after={seen}"), upgrade).skip_while(|line| line != "\r").skip(1);
+    assert!(frames.next().unwrap().ends_with(&(seen + 1).to_string()));
+    let mut missed = events("/sse", "Last-Event-ID: 999999\r\n").skip_while(|line| line != "event: gap");
+    assert!(missed.nth(1).unwrap().starts_with("data: {\"after\":999999,\"through\":"));
+    server.ask_to_end();
+    assert_eq!(server.ended(), Some(0));
+}
+
 #[test]
 fn bad_input_is_answered_with_what_to_do() {
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
