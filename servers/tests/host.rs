@@ -141,7 +141,9 @@ fn it_publishes_what_it_is_told_and_counts_it() {
     let wire: usize = bodies.iter().map(|body| 4 + "0\nquote\n".len() + body.len()).sum();
     client.read_exact(&mut vec![0; wire]).unwrap();
     let totals = host.report();
-    assert_eq!((totals.accepted, totals.bytes_sent, totals.writes), (1, 4 + wire as u64, 6));
+    assert_eq!((totals.accepted, totals.bytes_sent), (1, 4 + wire as u64));
+    // The hello, and the events, of which those leave together that a busy machine publishes at once.
+    assert!((2..=6).contains(&totals.writes), "{totals:?}");
     assert_eq!(totals.samples[0].writes.last().unwrap().0, 4 + wire as u64);
     assert!(totals.sockets.is_some_and(|facts| facts.nodelay && facts.congestion == "cubic"));
     assert!(host.ends(Some(HostCommand::Exit)));
