@@ -59,13 +59,15 @@ pub fn an_overloaded_generator_is_invalid() {
     assert!(told(&run, Severity::Invalid, "generator limited"), "{:?}", run.warnings);
 }
 
-/// Five times what one core of the server can send. Its hub lets slow subscribers lose events, and
-/// the ledger explains every one.
+/// Five times what one core of the server can send, of events too large to leave together. Its hub lets slow
+/// subscribers lose events, and the ledger explains every one.
 pub fn what_an_overloaded_server_drops_is_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let (_, calm) = run("--lanes ws-h1 -c 1000 -r 20 -d 1s --set block=1s", &folder.path().join("calm"));
+    let calm = "--lanes ws-h1 -c 1000 -r 20 -d 1s --set block=1s --set payload=text:9k";
+    let (_, calm) = run(calm, &folder.path().join("calm"));
     let rate = (5.0 * 20.0 / share(&calm, |block| block.server_cpu_ns)).ceil();
-    let load = format!("--lanes ws-h1 -c 1000 -r {rate} -d 2s --set block=2s --set lag=16");
+    let load =
+        format!("--lanes ws-h1 -c 1000 -r {rate} -d 2s --set block=2s --set lag=16 --set payload=text:9k");
     let (_, run) = run(&load, &folder.path().join("overload"));
     let ledger = run.trials[0].ledger;
     assert!(ledger.closes() && ledger.lost > 0, "{ledger:?}");
