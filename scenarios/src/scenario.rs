@@ -12,6 +12,7 @@ use crate::binary::Binary;
 use crate::catalog;
 use crate::envelope::{Envelope, Identity};
 use crate::lane::{Carrier, Lane, Transport, nearest};
+use crate::outage::Outage;
 use crate::payload::Payload;
 use crate::quantity::{Count, Span};
 use crate::schedule::Arrivals;
@@ -96,6 +97,9 @@ pub struct Scenario {
     /// ends, and is watched for `duration` from there; without, all hear one publisher.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<Session>,
+    /// Something breaks while all hear one publisher, and clients come back; without, nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outage: Option<Outage>,
     /// Numbers of idle connections at which memory is read; empty for no memory phase.
     #[serde(default)]
     pub memory: Vec<Count>,

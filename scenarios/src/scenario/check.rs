@@ -85,6 +85,7 @@ impl Scenario {
         in_range("upstream", self.upstream, 0.0, 10_000.0)?;
         self.check_messages()?;
         self.check_upstream()?;
+        self.outage.as_ref().map_or(Ok(()), |outage| outage.check(self))?;
         self.session.as_ref().map_or(Ok(()), |session| session.check(self))
     }
 

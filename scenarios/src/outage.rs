@@ -1,0 +1,178 @@
+//! What breaks, and how clients come back: faults, retry policies by name, hints and windows.
+//!
+//! Plain data that both ends and the report share. What a policy does is the client's (`loadgen/src/reconnect.rs`),
+//! what a fault does the runner's; here stands which of them go together.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::lane::{ClientStack, Lane, ServerStack, Transport};
+use crate::quantity::{Count, Span};
+use crate::seed::SplitMix;
+
+mod check;
+mod fault;
+mod hint;
+mod policy;
+pub use fault::{Fault, FaultKind, Lasting};
+pub use hint::Hint;
+pub use policy::Policy;
+
+/// All subscribers hear one publisher for `duration`, and something breaks meanwhile.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outage {
+    /// What breaks; each of them in trials of its own.
+    pub faults: Vec<Fault>,
+    /// How clients come back; each of them in trials of its own, on the lanes that it fits.
+    pub policies: Vec<Policy>,
+    /// All delays of a policy, and what a server hints at, times this.
+    #[serde(default = "defaults::scale")]
+    pub retry_scale: f64,
+    /// What servers tell event streams of the reconnection time (`retry`); each in trials of its own, where the
+    /// policy heeds it.
+    #[serde(default = "defaults::hints")]
+    pub hints: Vec<Hint>,
+    /// Events that the server keeps for those who come back; each number in trials of its own.
+    #[serde(default = "defaults::windows")]
+    pub windows: Vec<Count>,
+    /// Bytes of them that it keeps at most.
+    #[serde(default = "defaults::window_bytes")]
+    pub window_bytes: Count,
+    /// How long it keeps them at most; 0 for as long as there is room.
+    #[serde(default)]
+    pub window_age: Span,
+    /// Whether clients say which event they got last.
+    #[serde(default = "defaults::yes")]
+    pub resume: bool,
+    /// Time from one heartbeat of the server to the next; 0 for none.
+    #[serde(default)]
+    pub heartbeat: Span,
+    /// After so long without a byte a client takes its connection for dead, and the server its client, when what it sent
+    /// is not acknowledged; 0 for never.
+    #[serde(default)]
+    pub silence: Span,
+    /// Age at which the server ends a stream, so that clients spread over servers; 0 for none.
+    #[serde(default)]
+    pub max_age: Span,
+    /// Streams of a server, above which it answers 503; 0 for no bound.
+    #[serde(default)]
+    pub most: Count,
+    /// Time for the last of those who come back, behind the last event.
+    #[serde(default = "defaults::settle")]
+    pub settle: Span,
+}
+
+macro_rules! as_text {
+    ($($named:ty),*) => {$(
+        impl Serialize for $named {
+            fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+                to.collect_str(self)
+            }
+        }
+        impl<'de> Deserialize<'de> for $named {
+            fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+        impl JsonSchema for $named {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($named).into()
+            }
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                String::json_schema(generator)
+            }
+        }
+    )*};
+}
+as_text!(Policy, Hint);
+
+/// What one trial is of, beside its lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Case {
+    /// Place in [`Outage::faults`].
+    pub fault: usize,
+    /// As written.
+    pub policy: Policy,
+    /// What servers tell of the reconnection time.
+    pub hint: Hint,
+    /// Events that the server keeps.
+    pub window: Count,
+}
+
+impl Outage {
+    /// What has trials of its own on a lane, in the order that it is shown.
+    #[must_use]
+    pub fn cases(&self, lane: Lane) -> Vec<Case> {
+        let mut cases = Vec::new();
+        for fault in 0..self.faults.len() {
+            for &policy in &self.policies {
+                let Some(own) = policy.on(lane.transport) else { continue };
+                // Who heeds no hint comes back alike under all of them.
+                let hints = if own.heeds_hints() { self.hints.len() } else { 1 };
+                for &hint in &self.hints[..hints] {
+                    cases.extend(self.windows.iter().map(|&window| Case { fault, policy, hint, window }));
+                }
+            }
+        }
+        cases
+    }
+
+    /// When a fault comes, ns behind time zero.
+    #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "below a minute"
+    )]
+    pub fn comes_ns(&self, fault: usize, seed: u64, repetition: u64) -> u64 {
+        let Fault { at, within, .. } = self.faults[fault];
+        let drawn = SplitMix::new(seed, (repetition << 8) ^ fault as u64 ^ 0xFA_0000).unit();
+        (at.0.as_nanos() as f64 + within.0.as_nanos() as f64 * drawn) as u64
+    }
+
+    /// Servers of a lane at once.
+    #[must_use]
+    pub fn servers(&self, fault: usize) -> usize {
+        if self.faults[fault].kind == FaultKind::Rolling { 2 } else { 1 }
+    }
+
+    /// Whether clients of this lane come back.
+    #[must_use]
+    pub fn fits(lane: Lane) -> bool {
+        matches!(lane.transport, Transport::Sse | Transport::Ws)
+            && lane.server == ServerStack::Tuned
+            && lane.client == ClientStack::Lean
+            && !lane.mux
+            && !lane.holds_back()
+    }
+}
+
+mod defaults {
+    use super::{Count, Duration, Hint, Span};
+
+    pub const fn scale() -> f64 {
+        1.0
+    }
+    pub fn hints() -> Vec<Hint> {
+        vec![Hint::default()]
+    }
+    pub fn windows() -> Vec<Count> {
+        vec![Count(1_024)]
+    }
+    pub const fn window_bytes() -> Count {
+        Count(16 << 20)
+    }
+    pub const fn yes() -> bool {
+        true
+    }
+    pub const fn settle() -> Span {
+        Span(Duration::from_secs(10))
+    }
+    pub const fn at() -> Span {
+        Span(Duration::from_secs(1))
+    }
+}
