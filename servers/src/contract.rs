@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use scenarios::{Lane, Moment, Payload, Scenario, Schedule, Senders};
+use scenarios::{Case, Lane, Moment, Payload, Scenario, Schedule, Senders};
 use serde::{Deserialize, Serialize};
+
+use crate::tls::Identity;
 
 /// What to serve. The first line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +25,13 @@ pub struct HostOrder {
     pub core: Option<usize>,
     /// Where to listen; port 0 takes a free one.
     pub bind: SocketAddr,
+    /// What of its scenario's outages it is in, if anything is to break.
+    pub case: Option<Case>,
+    /// What was due of this schedule before it listens is in its window when it does, as if read from a log that
+    /// outlives servers: a server that takes another's place.
+    pub log: Option<(Moment, Schedule)>,
+    /// Its key and certificate, of a lane inside TLS; without, it makes its own.
+    pub identity: Option<Identity>,
 }
 
 /// What to do next. Every further line.
@@ -49,6 +58,22 @@ pub enum HostCommand {
         schedule: Schedule,
         /// Who sends messages upward meanwhile, if anybody.
         senders: Option<Senders>,
+    },
+    /// End every stream that is open now in good order: the end of the body, or a close frame with 1012 (service
+    /// restart); answered by [`HostReply::Drained`] when they have ended.
+    Drain {
+        /// Whether new ones may be opened meanwhile; else nobody listens any more.
+        listens: bool,
+    },
+    /// Reset every connection that is open now; answered by [`HostReply::Broke`].
+    Reset,
+    /// Let the kernel drop all that comes on the connections that are open now; answered by [`HostReply::Broke`].
+    Blackhole,
+    /// Answer requests for streams with this status from now on, or with streams again; answered by
+    /// [`HostReply::Refusing`].
+    Refuse {
+        /// 503, 204, or none.
+        status: Option<u16>,
     },
     /// Close the account of the messages that came; answered by [`HostReply::Heard`].
     Heard,
@@ -86,6 +111,18 @@ pub enum HostReply {
     Beaten,
     /// The run ended: all events published, or stopped at the end of a block.
     Ran(RanPhase),
+    /// The streams that were to end have ended, or had no patience left.
+    Drained {
+        /// Those that had to be cut off.
+        cut: u64,
+    },
+    /// So many connections broke.
+    Broke {
+        /// How many.
+        connections: u64,
+    },
+    /// Requests are answered as told.
+    Refusing,
     /// What came upward in the phase.
     Heard(Box<Heard>),
     /// Counters since the process began.
@@ -121,13 +158,15 @@ pub struct SocketFacts {
 /// What one run published.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RanPhase {
-    /// Blocks published to their end.
+    /// Blocks published to their end, those of the log included.
     pub blocks_done: u64,
-    /// Published minus intended, ns, one an event in order of seq.
+    /// Published minus intended, ns, one an event in order of seq; those that were in the log when the server began
+    /// to listen have none.
     pub lag_ns: Vec<u64>,
-    /// When each event was handed to the hub.
+    /// When each of the same events was handed to the hub.
     pub published: Vec<Moment>,
-    /// SHA-256 over the bodies of these events in order of seq, lower-case hex.
+    /// SHA-256 over the bodies of the events of these blocks in order of seq, lower-case hex: those of the log too, so
+    /// that it is the same at a server that took another's place.
     pub bodies_sha256: String,
     /// The same over the bodies addressed like the first of them: what its first hearer got.
     pub addressed_sha256: String,

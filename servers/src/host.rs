@@ -9,21 +9,23 @@ use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
-use bytes::Bytes;
+use futures_util::future::OptionFuture;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
-use scenarios::{Moment, Scenario, Upstream};
+use scenarios::Scenario;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase, Totals};
+use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase};
 use crate::http::Limits;
-use crate::hub::Hub;
 use crate::lanes::{self, Service, read_buffer_bytes};
 use crate::listen::listen;
-use crate::publisher::{self, Framed, Framer, Order, Signal};
-use crate::tls;
-use crate::upward::Upward;
+use crate::publisher::{self, Framer};
+use crate::tls::{self, Identity};
 use crate::wire::Meter;
+use desk::{Desk, Log};
+
+mod desk;
 
 /// Serves one lane, as told on stdin, until told to exit. When stdin ends, the process does.
 ///
@@ -88,24 +90,31 @@ pub fn pin(core: usize) -> nix::Result<()> {
 }
 
 async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
-    let HostOrder { lane, scenario, payload, core: _, bind } = order;
-    let hub = lanes::hub(lane, &scenario)?;
+    let HostOrder { lane, scenario, payload, core: _, bind, case, log, identity } = order;
+    let hub = lanes::outage::prepared(lanes::hub(lane, &scenario)?, lane, &scenario, case)?;
     let meter = Arc::new(Meter::default());
+    let framer = Framer { lanes: vec![lane], scenario: scenario.clone(), payload };
+    // Last before it listens, so that as little as may be becomes due in between; that leaves when the run begins.
+    let log = log.map(|(start, schedule)| Log::read(&framer, &hub, start, schedule)).transpose()?;
     let listening = listen(bind, &scenario, read_buffer_bytes(lane))?;
     let (address, sockets) = (listening.address, listening.facts.clone());
     let service = Service::of(lane, hub.clone(), &scenario, Limits::default());
-    let secured = lane.tls.then(|| tls::secure(lane.carrier, address.ip())).transpose()?;
+    let identity = || identity.map_or_else(|| Identity::make(address.ip()), Ok);
+    let secure = || tls::secure_as(tls::protocols(lane.carrier), identity()?);
+    let secured = lane.tls.then(secure).transpose()?;
     let certificate = secured.as_ref().map(|secured| secured.certificate.clone());
-    tokio::spawn(listening.serve(Arc::clone(&meter), service, secured));
+    let listener = Some(tokio::spawn(listening.serve(Arc::clone(&meter), service, secured)));
+    tokio::spawn(hub.clone().end_at_age());
     let (orders, told) = std::sync::mpsc::channel();
     let (signals, mut signalled) = unbounded_channel();
-    publisher::start(Framer { lanes: vec![lane], scenario: scenario.clone(), payload }, told, signals)
-        .context("cannot start the publisher")?;
+    publisher::start(framer, told, signals).context("cannot start the publisher")?;
     let mut commands = read_commands()?;
     reply(replies, HostReply::Ready { pid: std::process::id(), address, sockets, certificate });
     let heartbeat = lanes::heartbeat(lane);
     let ran = RanPhase::default();
-    let mut desk = Desk { hub, scenario, heartbeat, meter, orders, replies, ran, running: false };
+    let mut beats = beats(&scenario);
+    let mut desk =
+        Desk { hub, scenario, heartbeat, meter, orders, replies, ran, running: false, listener, log };
     loop {
         tokio::select! {
             biased;
@@ -115,105 +124,17 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
                 Some(Ok(command)) => desk.on_command(command),
                 Some(Err(text)) => desk.fail(text),
             },
+            Some(_) = OptionFuture::from(beats.as_mut().map(Interval::tick)) => desk.beat(),
         }
     }
 }
 
-/// What the runtime's side of the host holds.
-struct Desk<'a> {
-    hub: Hub,
-    heartbeat: Bytes,
-    scenario: Scenario,
-    meter: Arc<Meter>,
-    orders: Sender<Order>,
-    replies: &'a Sender<HostReply>,
-    ran: RanPhase,
-    running: bool,
-}
-
-impl Desk<'_> {
-    fn on_signal(&mut self, signal: Signal) {
-        match signal {
-            Signal::Events(together) => {
-                // The moment of all of them: what one of a burst takes of the hub is fan-out, not lateness.
-                let published = Moment::now();
-                for framed in together {
-                    self.ran.lag_ns.push(published.nanos_since(framed.intended));
-                    self.ran.published.push(published);
-                    self.publish(framed);
-                }
-            }
-            Signal::Step(framed) => {
-                let seq = framed.seq;
-                self.publish(framed);
-                reply(self.replies, HostReply::Stepped { seq });
-            }
-            Signal::Ended { blocks_done, bodies_sha256, addressed_sha256 } => {
-                self.running = false;
-                let ran = std::mem::take(&mut self.ran);
-                let ran = RanPhase { blocks_done, bodies_sha256, addressed_sha256, ..ran };
-                reply(self.replies, HostReply::Ran(ran));
-            }
-            Signal::Failed(text) => {
-                self.running = false;
-                self.fail(text);
-            }
-        }
-    }
-
-    fn publish(&self, framed: Framed) {
-        framed.publish(std::slice::from_ref(&self.hub));
-    }
-
-    fn on_command(&mut self, command: HostCommand) {
-        let order = match command {
-            HostCommand::Run { .. } | HostCommand::Step { .. } | HostCommand::Beat if self.running => {
-                return self.fail("cannot publish anything else while a run goes on".into());
-            }
-            HostCommand::Run { start, schedule, senders } => {
-                if let Some((upward, senders)) = self.hub.upward().zip(senders) {
-                    upward.expect(start, Upstream::new(&self.scenario, &schedule, senders));
-                }
-                let events = usize::try_from(schedule.events()).expect("its offsets are in memory");
-                self.ran = RanPhase::default();
-                self.ran.lag_ns.reserve(events);
-                self.ran.published.reserve(events);
-                self.running = true;
-                Order::Run(start, schedule)
-            }
-            HostCommand::Beat => {
-                self.hub.beat(&self.heartbeat);
-                return reply(self.replies, HostReply::Beaten);
-            }
-            HostCommand::Step { seq } => Order::Step(seq),
-            HostCommand::Stop => Order::Stop,
-            HostCommand::Sample { peers } => return self.meter.sample(&peers),
-            HostCommand::Report => {
-                return reply(
-                    self.replies,
-                    HostReply::Report(Totals {
-                        hub_peak_bytes: self.hub.peak_bytes(),
-                        ..self.meter.totals(self.hub.losses())
-                    }),
-                );
-            }
-            HostCommand::Heard => {
-                let heard = self.hub.upward().map(Upward::close).unwrap_or_default();
-                return reply(self.replies, HostReply::Heard(Box::new(heard)));
-            }
-            HostCommand::Sessions => {
-                return reply(self.replies, HostReply::Sessions(Box::new(self.hub.sessions())));
-            }
-            HostCommand::Exit => return,
-        };
-        if self.orders.send(order).is_err() {
-            self.fail("the publisher's thread has ended".into());
-        }
-    }
-
-    fn fail(&self, text: String) {
-        reply(self.replies, HostReply::Failed { text });
-    }
+/// When the server sends heartbeats by itself, if it does.
+fn beats(scenario: &Scenario) -> Option<Interval> {
+    let every = scenario.outage.as_ref()?.heartbeat.0;
+    let mut beats = (!every.is_zero()).then(|| interval(every))?;
+    beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    Some(beats)
 }
 
 fn reply(replies: &Sender<HostReply>, reply: HostReply) {

@@ -11,35 +11,32 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::Stream;
-use futures_util::future::{Either, FutureExt as _, OptionFuture};
+use futures_util::future::{Either, FutureExt as _};
+use futures_util::{Stream, StreamExt as _, stream};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER,
     SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
 };
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use scenarios::Coding;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::futures::OwnedNotified;
 
 use crate::http2;
-use crate::hub::{Hub, Subscription};
+use crate::hub::{Barred, Hub, Subscription};
 use crate::lanes::poll::{self, Polled};
 use crate::lanes::ws::Opened;
 use crate::lanes::{self, gzip, up, ws};
 use crate::upward::Upward;
 use crate::version::Speaks;
-use crate::wire::Meter;
 pub use origin::origin_allowed;
+pub(crate) use serving::count_refusal;
+pub use serving::{serve_router, serve_site};
 pub use tally::Tally;
 
 mod origin;
+mod serving;
 mod tally;
 
 /// The largest request head, and hyper's buffer for it (the least that it accepts).
@@ -182,6 +179,11 @@ impl Site {
         found: Found<'_>,
         upgrading: &Upgrading,
     ) -> Response<Body> {
+        if let Found::Sse(hub) | Found::Ws(Some(hub)) = found
+            && let Some(barred) = hub.barred()
+        {
+            return bar(request.version(), barred);
+        }
         match found {
             Found::Page((kind, bytes)) => {
                 let response = Response::new(Body::Whole(Some(bytes)));
@@ -192,7 +194,10 @@ impl Site {
                 || status(StatusCode::SERVICE_UNAVAILABLE),
                 |subscription| {
                     self.opened.sse.count(request.version());
-                    self.events(request.headers(), subscription)
+                    let response = self.events(request.headers(), hub, subscription);
+                    // A client that comes back is to find another server, if there is one.
+                    let is_last = !hub.terms().max_age.is_zero();
+                    if is_last { last_of(request.version(), response) } else { response }
                 },
             ),
             Found::Ws(hub) => self.upgrade(request, hub, upgrading),
@@ -200,16 +205,26 @@ impl Site {
         }
     }
 
-    fn events(&self, headers: &HeaderMap, subscription: Subscription) -> Response<Body> {
+    fn events(&self, headers: &HeaderMap, hub: &Hub, subscription: Subscription) -> Response<Body> {
+        match hub.hint() {
+            None => self.stream(headers, subscription),
+            Some(hint) => self.stream(headers, stream::iter([hint]).chain(subscription)),
+        }
+    }
+
+    fn stream<E>(&self, headers: &HeaderMap, events: E) -> Response<Body>
+    where
+        E: Stream<Item = Bytes> + Send + Unpin + 'static,
+    {
         let kind = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
-        let plain = |subscription: Subscription| Body::Events(Box::pin(subscription.into_stream()));
         let Some(flush) = gzip::Flush::of(self.coding) else {
-            return with(Response::new(plain(subscription)), &kind);
+            return with(Response::new(Body::Events(Box::pin(events))), &kind);
         };
         if !gzip::accepted(headers) {
-            return with(with(Response::new(plain(subscription)), &kind), &[(VARY, "accept-encoding")]);
+            let plain = Response::new(Body::Events(Box::pin(events)));
+            return with(with(plain, &kind), &[(VARY, "accept-encoding")]);
         }
-        let response = Response::new(Body::Events(Box::pin(gzip::body(subscription, flush))));
+        let response = Response::new(Body::Events(Box::pin(gzip::body(events, flush))));
         with(with(response, &kind), &[(CONTENT_ENCODING, "gzip"), (VARY, "accept-encoding")])
     }
 
@@ -251,14 +266,19 @@ impl Site {
         self.sse.as_ref().or(self.ws.as_ref()).or(polled)
     }
 
-    /// Ends with the hubs, if they are not closed yet.
+    /// Ends with the hubs, or when all connections that are there are to end, if it does not happen before.
     pub(crate) fn closed(&self) -> Option<OwnedNotified> {
         self.hub().map(Hub::closed)
     }
 
-    /// Whether the server is ending.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.hub().is_some_and(Hub::is_closed)
+    /// How often all connections that were there were told to end.
+    pub(crate) fn drains(&self) -> u32 {
+        self.hub().map_or(0, Hub::drains)
+    }
+
+    /// Whether a connection that came after so many of them is to end.
+    pub(crate) fn is_ending(&self, drains: u32) -> bool {
+        self.hub().is_some_and(|hub| hub.is_over_since(drains))
     }
 }
 
@@ -284,6 +304,20 @@ pub(crate) fn status(code: StatusCode) -> Response<Body> {
     response
 }
 
+/// Answers a request for a stream that cannot be opened now. RFC 9110 10.2.3: with 503, `Retry-After` "indicates how
+/// long the service is expected to be unavailable", in seconds.
+fn bar(version: Version, barred: Barred) -> Response<Body> {
+    let code = StatusCode::from_u16(barred.status()).expect("one of the statuses that it may be told");
+    let mut response = last_of(version, status(code));
+    response.extensions_mut().insert(barred);
+    if code == StatusCode::SERVICE_UNAVAILABLE { with(response, &[(RETRY_AFTER, "1")]) } else { response }
+}
+
+/// The response as the last of its connection; over HTTP/2, which has no such field (RFC 9113 8.2.2), as it is.
+fn last_of(version: Version, response: Response<Body>) -> Response<Body> {
+    if version == Version::HTTP_2 { response } else { with(response, &[(CONNECTION, "close")]) }
+}
+
 /// The response with more header fields.
 pub(crate) fn with(
     mut response: Response<Body>,
@@ -293,91 +327,4 @@ pub(crate) fn with(
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// Serves an HTTP/1.1 connection of this project's own lanes to its end.
-pub async fn serve_site<S>(stream: S, meter: Arc<Meter>, site: Arc<Site>)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    if let Some((stream, read, opened)) = answer_requests(stream, &meter, site).await {
-        tokio::spawn(ws::serve(stream, read, opened));
-    }
-}
-
-/// Answers requests until the connection ends, or leaves HTTP.
-async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: S,
-    meter: &Meter,
-    site: Arc<Site>,
-) -> Option<(S, Vec<u8>, Opened)> {
-    let upgrading = Upgrading::default();
-    let service = service_fn(|request: Request<Incoming>| {
-        site.respond(request, &upgrading)
-            .inspect(|answer| answer.iter().for_each(|response| count_refusal(meter, response.status())))
-    });
-    // A connection that polls or posts waits for no event, so the hub must wake it to end.
-    let posted = site.sse.as_ref().filter(|hub| hub.upward().is_some());
-    let closed = site.poll.as_ref().map(|polled| &polled.hub).or(posted).map(Hub::closed);
-    let mut closed = std::pin::pin!(OptionFuture::from(closed).fuse());
-    let mut connection = builder(site.limits).serve_connection(TokioIo::new(stream), service);
-    let ended = std::future::poll_fn(|cx| {
-        let _woken = closed.poll_unpin(cx);
-        if site.is_closing() {
-            Pin::new(&mut connection).graceful_shutdown();
-        }
-        connection.poll_without_shutdown(cx)
-    })
-    .await;
-    if let Err(err) = ended {
-        count_error(meter, &err);
-        return None;
-    }
-    let parts = connection.into_parts();
-    let mut stream = parts.io.into_inner();
-    let opened = upgrading.lock().expect("no holder of this lock panics").take();
-    if opened.is_none() {
-        // An error says that the client left first.
-        let _ = tokio::io::AsyncWriteExt::shutdown(&mut stream).await;
-    }
-    Some((stream, parts.read_buf.to_vec(), opened?))
-}
-
-/// Serves a connection of a stock lane to its end.
-pub async fn serve_router<S>(stream: S, meter: Arc<Meter>, router: axum::Router, limits: Limits)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let service = TowerToHyperService::new(router);
-    let connection = builder(limits).serve_connection(TokioIo::new(stream), service).with_upgrades();
-    if let Err(err) = connection.await {
-        count_error(&meter, &err);
-    }
-}
-
-fn builder(limits: Limits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(HEAD_BYTES)
-        .keep_alive(true);
-    builder
-}
-
-/// Counts an answer that is none.
-pub(crate) fn count_refusal(meter: &Meter, status: StatusCode) {
-    if status.is_client_error() || status.is_server_error() {
-        meter.refuse(&format!("status {}", status.as_u16()));
-    }
-}
-
-fn count_error(meter: &Meter, err: &hyper::Error) {
-    let reason = match (err.is_timeout(), err.is_parse_too_large(), err.is_parse()) {
-        (true, ..) => "slow request head",
-        (_, true, _) => "request head too large",
-        (_, _, true) => "malformed request",
-        (false, false, false) => return,
-    };
-    meter.refuse(reason);
 }

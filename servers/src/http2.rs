@@ -45,16 +45,30 @@ pub async fn serve_site<S>(stream: S, meter: Arc<Meter>, site: Arc<Site>, settin
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let drains = site.drains();
+    let mut closed = pin!(OptionFuture::from(site.closed()));
     let begun = async {
         let mut connection = builder(settings, &site).handshake(stream).await?;
         let first = connection.accept().await.transpose()?;
         Ok((connection, first))
     };
-    let ended = match tokio::time::timeout(site.limits.head, begun).await {
+    let begun = tokio::select! {
+        biased;
+        begun = tokio::time::timeout(site.limits.head, begun) => begun,
+        // It has asked for nothing, so that nothing is cut off.
+        Some(()) = closed.as_mut(), if !site.is_ending(drains) => return,
+    };
+    let ended = match begun {
         Err(_) => return meter.refuse("slow request head"),
         Ok(Err(err)) => Err(err),
         Ok(Ok((_, None))) => Ok(()),
-        Ok(Ok((connection, Some(first)))) => answer_requests(connection, first, &site, &meter).await,
+        Ok(Ok((mut connection, Some(first)))) => {
+            let spawn = |asked| drop(tokio::spawn(answer(asked, Arc::clone(&site), Arc::clone(&meter))));
+            spawn(first);
+            // Its wake-up is asked for once more, because to ask again takes a lock in every delivery.
+            poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx).is_ready())).await;
+            poll_fn(|cx| accept(&mut connection, cx, || site.is_ending(drains), spawn)).await
+        }
     };
     // Whoever broke the protocol is counted, and who only left is not.
     if ended.is_err_and(|err| err.is_library() && !err.is_io()) {
@@ -79,30 +93,23 @@ fn builder(settings: Http2, site: &Site) -> Builder {
 
 type Asked = (Request<RecvStream>, SendResponse<Bytes>);
 
-async fn answer_requests<S: AsyncRead + AsyncWrite + Unpin>(
-    mut connection: Connection<S, Bytes>,
-    first: Asked,
-    site: &Arc<Site>,
-    meter: &Arc<Meter>,
-) -> Result<(), h2::Error> {
-    let spawn = |asked| drop(tokio::spawn(answer(asked, Arc::clone(site), Arc::clone(meter))));
-    spawn(first);
-    let mut closed = pin!(OptionFuture::from(site.closed()));
-    // Its wake-up is asked for once, because to ask again takes a lock in every delivery.
-    poll_fn(|cx| Poll::Ready(closed.as_mut().poll(cx).is_ready())).await;
-    poll_fn(|cx| {
-        loop {
-            if site.is_closing() {
-                connection.graceful_shutdown();
-            }
-            match ready!(connection.poll_accept(cx)) {
-                Some(Ok(asked)) => spawn(asked),
-                Some(Err(err)) => return Poll::Ready(Err(err)),
-                None => return Poll::Ready(Ok(())),
-            }
+/// Takes requests until the connection ends.
+fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    connection: &mut Connection<S, Bytes>,
+    cx: &mut Context<'_>,
+    is_ending: impl Fn() -> bool,
+    spawn: impl Fn(Asked),
+) -> Poll<Result<(), h2::Error>> {
+    loop {
+        if is_ending() {
+            connection.graceful_shutdown();
         }
-    })
-    .await
+        match ready!(connection.poll_accept(cx)) {
+            Some(Ok(asked)) => spawn(asked),
+            Some(Err(err)) => return Poll::Ready(Err(err)),
+            None => return Poll::Ready(Ok(())),
+        }
+    }
 }
 
 /// Answers one request, and goes on to the end of its stream.
@@ -117,7 +124,7 @@ async fn answer((request, mut respond): Asked, site: Arc<Site>, meter: Arc<Meter
         answered = answering => answered.unwrap_or_else(|never| match never {}),
         _gone = poll_fn(|cx| respond.poll_reset(cx)) => return,
     };
-    count_refusal(&meter, response.status());
+    count_refusal(&meter, &response);
     let opened = upgrading.lock().expect("no holder of this lock panics").take();
     let (mut head, body) = response.into_parts();
     head.headers.entry(DATE).or_insert_with(date);

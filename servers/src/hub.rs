@@ -7,11 +7,11 @@
 //! back, and what follows it have neither a gap nor a duplicate. Who comes back reads from the window until it
 //! has caught up, and is no reader of the ring before: ten thousand that come back at once cost no copies.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use scenarios::{Scenario, SlowPolicy};
+use scenarios::{Moment, SlowPolicy};
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
@@ -22,11 +22,15 @@ use crate::upward::Upward;
 use crate::window::{Gap, Replay, Window};
 
 pub use subscription::{Subscription, Together};
+pub use terms::{Barred, Terms};
 
 use subscription::Place;
 use topic::{Held, Topic, wake};
 
+mod ending;
+mod making;
 mod subscription;
+mod terms;
 mod topic;
 
 /// The fan-out of one lane. Clones share it.
@@ -54,96 +58,25 @@ struct Shared {
     own: Option<Own>,
     /// Tells of each event, where events are kept.
     published: Arc<Notify>,
+    /// Tells of the end, and of each time that all who are there are to end.
     ended: Arc<Notify>,
+    /// What streams are opened on.
+    terms: Terms,
+    /// Whether ids are those of a log that other servers give too, so that a client may be ahead of this one.
+    follows: bool,
+    /// Subscriptions.
+    live: AtomicUsize,
+    /// How often all who were there were told to end.
+    drains: AtomicU32,
+    /// Nobody may join any more.
+    leaving: AtomicBool,
+    /// Event streams that were told when to come back.
+    hinted: AtomicU64,
+    /// The status that requests for streams are answered with; 0 for streams.
+    refusing: AtomicU16,
 }
 
 impl Hub {
-    /// A hub of one topic whose subscribers may lag `capacity` events behind.
-    #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self::with_topics(1, capacity)
-    }
-
-    /// A hub of so many topics.
-    ///
-    /// # Panics
-    /// There is no topic.
-    #[must_use]
-    pub fn with_topics(topics: usize, capacity: usize) -> Self {
-        assert!(topics > 0, "somebody must be able to subscribe");
-        let topics = (0..topics).map(|_| Mutex::default()).collect();
-        Self(Arc::new(Shared {
-            topics,
-            capacity,
-            policy: SlowPolicy::default(),
-            gaps: None,
-            keeps: false,
-            own: None,
-            published: Arc::default(),
-            ended: Arc::default(),
-            closed: AtomicBool::new(false),
-            dropped: AtomicU64::new(0),
-            slow: AtomicU64::new(0),
-            held: AtomicU64::new(0),
-            peak: AtomicU64::new(0),
-            upward: None,
-        }))
-    }
-
-    /// The hub that a scenario asks for.
-    ///
-    /// # Errors
-    /// Its numbers do not fit this machine.
-    pub fn of(scenario: &Scenario) -> Result<Self, std::num::TryFromIntError> {
-        let topics = usize::try_from(scenario.addressing().topics())?;
-        Ok(Self::with_topics(topics, usize::try_from(scenario.lag.0)?).treating(scenario.slow_policy))
-    }
-
-    /// The same hub, not used yet, with another policy for subscribers that lag too far behind.
-    ///
-    /// # Panics
-    /// It is used already.
-    #[must_use]
-    pub fn treating(self, policy: SlowPolicy) -> Self {
-        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
-        Self(Arc::new(Shared { policy, ..shared }))
-    }
-
-    /// The same hub, not used yet, which also keeps its latest events for those who ask for what came
-    /// after an id: as many as a subscriber may lag behind, as far as they fit into
-    /// [`WINDOW_BYTES`](crate::window::WINDOW_BYTES) for each topic.
-    ///
-    /// # Panics
-    /// It is used already.
-    #[must_use]
-    pub fn keeping(self) -> Self {
-        let mut shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
-        shared.keeps = true;
-        let window = || Some(Window::new(shared.capacity));
-        (0..shared.topics.len()).for_each(|topic| shared.topic(topic).kept = window());
-        Self(Arc::new(shared))
-    }
-
-    /// The same hub, not used yet, which keeps its latest events and lets clients go on after the last they got.
-    ///
-    /// # Panics
-    /// It is used already.
-    #[must_use]
-    pub fn resuming(self, gaps: Gaps) -> Self {
-        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
-        Self(Arc::new(Shared { gaps: Some(gaps), ..shared })).keeping()
-    }
-
-    /// The same hub, not used yet, that gives everybody a stream of their own.
-    ///
-    /// # Panics
-    /// It is used already.
-    #[must_use]
-    pub fn with_own(self, own: Own) -> Self {
-        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
-        Self(Arc::new(Shared { own: Some(own), ..shared }))
-    }
-
     /// Whether a client that comes back with this last event id has had all there is, and is to be told so.
     #[must_use]
     pub fn is_over_for(&self, client: u64, last_id: &[u8]) -> bool {
@@ -154,16 +87,6 @@ impl Hub {
     #[must_use]
     pub fn sessions(&self) -> Sessions {
         self.0.own.as_ref().map(Own::report).unwrap_or_default()
-    }
-
-    /// The same hub, not used yet, which also takes messages from its subscribers.
-    ///
-    /// # Panics
-    /// It is used already.
-    #[must_use]
-    pub fn taking(self, upward: Upward) -> Self {
-        let shared = Arc::into_inner(self.0).expect("nobody shares a hub that is being made");
-        Self(Arc::new(Shared { upward: Some(upward), ..shared }))
     }
 
     /// What takes messages from clients, if they may send any.
@@ -192,12 +115,17 @@ impl Hub {
 
     /// Hands an event to every subscriber of a topic, or of all of them.
     pub fn publish_to(&self, topic: Option<usize>, id: u64, event: Bytes) {
+        self.publish_at(topic, id, event, Moment::now());
+    }
+
+    /// The same for an event that has been there since `at`.
+    pub fn publish_at(&self, topic: Option<usize>, id: u64, event: Bytes, at: Moment) {
         if self.is_closed() {
             return;
         }
         match topic {
-            Some(topic) => self.fan_out(topic, id, event),
-            None => (0..self.topics()).for_each(|topic| self.fan_out(topic, id, event.clone())),
+            Some(topic) => self.fan_out(topic, id, event, at),
+            None => (0..self.topics()).for_each(|topic| self.fan_out(topic, id, event.clone(), at)),
         }
         if self.0.keeps {
             self.0.published.notify_waiters();
@@ -208,21 +136,27 @@ impl Hub {
     /// nobody can ask for it.
     pub fn beat(&self, heartbeat: &Bytes) {
         if !self.is_closed() {
-            (0..self.topics()).for_each(|topic| self.hand_out(self.0.topic(topic), topic, heartbeat.clone()));
+            (0..self.topics()).for_each(|topic| {
+                self.hand_out(self.0.topic(topic), topic, heartbeat.clone(), None);
+            });
         }
     }
 
-    fn fan_out(&self, topic: usize, id: u64, event: Bytes) {
+    fn fan_out(&self, topic: usize, id: u64, event: Bytes, at: Moment) {
         let mut held = self.0.topic(topic);
         if let Some(kept) = &mut held.kept {
-            kept.push(id, event.clone());
+            kept.push(id, event.clone(), at);
         }
         held.latest = Some(event.clone());
         self.0.dropped.fetch_add(held.out, Relaxed);
-        self.hand_out(held, topic, event);
+        self.hand_out(held, topic, event, Some(id));
     }
 
-    fn hand_out(&self, mut held: MutexGuard<'_, Topic>, topic: usize, event: Bytes) {
+    fn hand_out(&self, mut held: MutexGuard<'_, Topic>, topic: usize, event: Bytes, id: Option<u64>) {
+        // Nobody's loss where there is nobody to hold it for.
+        if held.readers.len() == held.leaving {
+            return;
+        }
         if held.ring.len() == self.0.capacity {
             match self.0.policy {
                 SlowPolicy::DropOldest => held.drop_oldest(&self.0),
@@ -235,7 +169,7 @@ impl Hub {
             return;
         }
         self.0.hold(event.len());
-        held.ring.push_back(Held { event, unread });
+        held.ring.push_back(Held { event, id, unread });
         wake(held, &self.0, topic);
     }
 
@@ -243,7 +177,10 @@ impl Hub {
     /// longer kept, which are counted as dropped. `None` when the hub is closed, or keeps nothing.
     #[must_use]
     pub fn after(&self, id: Option<u64>) -> Option<Replay> {
-        let replay = self.0.topic(0).kept.as_ref().filter(|_| !self.is_closed())?.after(id);
+        if self.is_closed() || self.is_leaving() {
+            return None;
+        }
+        let replay = self.0.topic(0).kept.as_mut()?.after(id, Moment::now());
         if replay.lost > 0 {
             self.0.dropped.fetch_add(replay.lost, Relaxed);
             self.0.slow.fetch_add(1, Relaxed);
@@ -256,7 +193,7 @@ impl Hub {
         Arc::clone(&self.0.published).notified_owned()
     }
 
-    /// Ends with the hub, if it is not closed yet.
+    /// Ends with the hub, or when all who are there are to end, if it does not happen before.
     pub fn closed(&self) -> OwnedNotified {
         Arc::clone(&self.0.ended).notified_owned()
     }
@@ -286,15 +223,16 @@ impl Hub {
         let topics = self.topics() as u64;
         let topic = usize::try_from(client % topics).expect("below a usize");
         let mut held = self.0.topic(topic);
-        if self.is_closed() {
+        if self.is_closed() || self.is_leaving() {
             return None;
         }
+        self.0.live.fetch_add(1, Relaxed);
         let (greeting, place) = match last_id.map(|id| std::str::from_utf8(id).ok()?.parse().ok()) {
-            None => (held.latest.clone(), Place::Live(held.join())),
-            Some(Some(id)) => (None, Place::Behind(id)),
+            None => (held.latest.clone(), Place::Live(held.join(&self.0))),
+            Some(Some(id)) => (None, Place::Behind(id, held.epoch())),
             Some(None) => {
                 let through = held.kept.as_ref().map_or(0, Window::newest);
-                (self.0.gap(Gap { after: None, through }), Place::Live(held.join()))
+                (self.0.gap(Gap { after: None, through }), Place::Live(held.join(&self.0)))
             }
         };
         drop(held);
@@ -320,7 +258,7 @@ impl Hub {
     /// Subscriptions that nobody has given up.
     #[must_use]
     pub fn subscriptions(&self) -> usize {
-        (0..self.topics()).map(|topic| self.0.topic(topic).readers.len()).sum()
+        self.0.live.load(Relaxed)
     }
 
     /// Bytes of events held now for subscribers that have still to read them.

@@ -5,6 +5,7 @@
 
 pub mod alarm;
 pub mod contract;
+pub mod drain;
 pub mod host;
 pub mod http;
 pub mod http2;

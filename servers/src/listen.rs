@@ -32,6 +32,8 @@ pub struct Listening {
     pub address: SocketAddr,
     /// Options, read back.
     pub facts: SocketFacts,
+    /// How long what is sent may be unacknowledged before the kernel gives a connection up; zero for its own patience.
+    silence: Duration,
 }
 
 /// Listens with the scenario's socket options. Needs a running tokio runtime.
@@ -45,7 +47,8 @@ pub fn listen(bind: SocketAddr, scenario: &Scenario, read_buffer_bytes: usize) -
     let listener =
         TcpListener::from_std(socket.into()).with_context(|| format!("cannot listen on {bind}"))?;
     let address = listener.local_addr().with_context(|| format!("cannot tell the address of {bind}"))?;
-    Ok(Listening { listener, address, facts })
+    let silence = scenario.outage.as_ref().map_or(Duration::ZERO, |outage| outage.silence.0);
+    Ok(Listening { listener, address, facts, silence })
 }
 
 fn open(bind: SocketAddr, scenario: &Scenario) -> Result<Socket> {
@@ -119,6 +122,7 @@ impl Listening {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     meter.first_socket(|| facts(&SockRef::from(&stream), read_buffer).unwrap_or_default());
+                    self.bound_silence(&stream, &meter);
                     let stream = Metered::new(stream, Arc::clone(&meter), peer.port());
                     let (service, meter) = (service.clone(), Arc::clone(&meter));
                     match secured.clone() {
@@ -133,6 +137,19 @@ impl Listening {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Listening {
+    /// Lets the kernel give up a connection whose client has stopped to acknowledge (TCP_USER_TIMEOUT, RFC 5482): with
+    /// heartbeats there is always something to acknowledge. Not set on the listener, where it would bound handshakes
+    /// that wait to be accepted.
+    fn bound_silence(&self, stream: &TcpStream, meter: &Meter) {
+        if !self.silence.is_zero()
+            && let Err(err) = SockRef::from(stream).set_tcp_user_timeout(Some(self.silence))
+        {
+            meter.refuse(&format!("TCP_USER_TIMEOUT: {err}"));
         }
     }
 }

@@ -7,9 +7,10 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use scenarios::{Block, Carrier, Coding, Http2, Lane, Moment, Scenario, Schedule};
+use scenarios::{Block, Carrier, Coding, Hint, Http2, Lane, Moment, Scenario, Schedule, Transport};
+use servers::drain::{Ending, PATIENCE, drain};
 use servers::http::{HEAD_BYTES, Limits, Site, Tally};
-use servers::hub::Hub;
+use servers::hub::{self, Hub};
 use servers::lanes::poll::Polled;
 use servers::lanes::{Gaps, Service, raw};
 use servers::listen::listen;
@@ -17,14 +18,15 @@ use servers::publisher::{self, Framer, Order, Signal};
 use servers::tls::{protocols, secure_with};
 use servers::upward::Upward;
 use servers::version::Speaks;
+use servers::window::Bounds;
 use servers::wire::Meter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::page;
+use crate::{Terms, page};
 
-/// How long clients may take to leave.
-const DRAIN: Duration = Duration::from_secs(2);
+/// How long clients may take to leave when the server does.
+const LEAVING: Duration = Duration::from_secs(2);
 
 /// The lanes that are served, in the order of their hubs.
 const LANES: [&str; 3] = ["sse-h1", "ws-h1", "raw"];
@@ -32,14 +34,25 @@ const LANES: [&str; 3] = ["sse-h1", "ws-h1", "raw"];
 /// The lane whose settings HTTP/2 has: the hubs above are served over either version.
 const HTTP2: &str = "sse-h2";
 
+/// Where it is served, and to whom.
+#[derive(Debug)]
+pub struct Place {
+    /// Where to listen.
+    pub bind: SocketAddr,
+    /// Sites whose pages may open a WebSocket.
+    pub origins: Vec<String>,
+    /// Whether inside TLS.
+    pub tls: bool,
+}
+
 /// Serves until SIGINT or SIGTERM.
-pub fn run(name: &str, scenario: &Scenario, bind: SocketAddr, origins: Vec<String>, tls: bool) -> Result<()> {
+pub fn run(name: &str, scenario: &Scenario, place: Place, terms: &Terms) -> Result<()> {
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(name, scenario, bind, origins, tls))
+    runtime.block_on(serve(name, scenario, place, terms))
 }
 
 /// As many connections as the system allows; what it does not allow shows as refused connections.
@@ -50,24 +63,36 @@ fn raise_descriptor_limit() {
     }
 }
 
-async fn serve(
-    name: &str,
-    scenario: &Scenario,
-    bind: SocketAddr,
-    origins: Vec<String>,
-    tls: bool,
-) -> Result<()> {
-    let hub = || Hub::of(scenario).context("`lag` does not fit this machine");
-    // What SSE pushes can also be polled for: the events are framed alike.
-    let taking = |lane: &str| {
-        let lane = lane.parse().expect("a lane of ours");
-        let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
-        let resuming = hub()?.resuming(Gaps::of(lane, scenario));
-        Ok::<_, anyhow::Error>(resuming.taking(Upward::new(lane, scenario, lag)))
+/// The hub of one of the [`LANES`], on these terms.
+fn hub(lane: &str, scenario: &Scenario, terms: &Terms) -> Result<Hub> {
+    let lane: Lane = lane.parse().expect("a lane of ours");
+    let lag = usize::try_from(scenario.lag.0).context("`lag` does not fit this machine")?;
+    let on = hub::Terms {
+        hint: if lane.transport == Transport::Sse { terms.retry } else { Hint::default() },
+        seed: scenario.seed,
+        scale: 1.0,
+        most: terms.most.0,
+        max_age: terms.max_age.0,
     };
-    let [sse, ws, _] = LANES;
+    let hub = Hub::of(scenario).context("`lag` does not fit this machine")?.on(on);
     // A bare `nc` names itself to nobody, so the raw lane takes nothing here.
-    let (sse, ws, raw) = (taking(sse)?, taking(ws)?, hub()?);
+    if lane.transport == Transport::Raw {
+        return Ok(hub);
+    }
+    let events = terms.window.map_or(Ok(lag), |window| usize::try_from(window.0));
+    let events = events.context("`--window` does not fit this machine")?;
+    let bounds = Bounds { age: terms.window_age.0, ..Bounds::of(events) };
+    Ok(hub.resuming_within(Gaps::of(lane, scenario), bounds).taking(Upward::new(lane, scenario, lag)))
+}
+
+async fn serve(name: &str, scenario: &Scenario, place: Place, terms: &Terms) -> Result<()> {
+    let Place { bind, origins, tls } = place;
+    let [sse, ws, raw] = LANES.map(|lane| hub(lane, scenario, terms));
+    let (sse, ws, raw) = (sse?, ws?, raw?);
+    for hub in [&sse, &ws, &raw] {
+        tokio::spawn(hub.clone().end_at_age());
+    }
+    let keeps = terms.window.is_none_or(|window| window.0 > 0) && terms.window_age.0.is_zero();
     let timetable = Timetable::new(scenario);
     let meter = Arc::new(Meter::default());
     let http = listen(bind, scenario, HEAD_BYTES)?;
@@ -80,8 +105,8 @@ async fn serve(
     let site = Site {
         sse: Some(sse.clone()),
         ws: Some(ws.clone()),
-        // Who polls gets what everybody gets.
-        poll: (sse.topics() == 1).then(|| Polled { hub: sse.clone(), hold: scenario.hold.0 }),
+        // What SSE pushes can also be polled for: the events are framed alike. Who polls gets what everybody gets.
+        poll: (sse.topics() == 1 && keeps).then(|| Polled { hub: sse.clone(), hold: scenario.hold.0 }),
         pages: Some(page::pages(&timetable, scenario, Arc::clone(&opened))),
         origins,
         coding: Coding::Plain,
@@ -95,23 +120,41 @@ async fn serve(
         tokio::spawn(tcp.serve(Arc::clone(&meter), Service::Raw(raw.clone()), secured_tcp)),
     ];
     let hubs = [sse, ws, raw];
-    let ended = tokio::select! {
-        ended = publish(scenario, timetable, &hubs) => ended,
+    let asked = tokio::select! {
+        ended = publish(scenario, timetable, &hubs) => ended.map(|()| Asked::ToLeave),
         asked = asked_to_end() => asked,
     };
-    listeners.iter().for_each(tokio::task::JoinHandle::abort);
-    hubs.iter().for_each(Hub::close);
-    if tokio::time::timeout(DRAIN, meter.idle()).await.is_err() {
-        say(&format!("{} connections did not end in {DRAIN:?}", meter.open()));
+    match asked {
+        Ok(Asked::ToDrain) => {
+            let cut = drain(&hubs, &meter, Ending::All(listeners.into()), PATIENCE).await;
+            if cut > 0 {
+                say(&format!("{cut} connections had to be cut off after {PATIENCE:?}"));
+            }
+        }
+        Ok(Asked::ToLeave) | Err(_) => {
+            listeners.iter().for_each(tokio::task::JoinHandle::abort);
+            hubs.iter().for_each(Hub::close);
+            if tokio::time::timeout(LEAVING, meter.idle()).await.is_err() {
+                say(&format!("{} connections did not end in {LEAVING:?}", meter.open()));
+            }
+        }
     }
-    ended
+    asked.map(drop)
 }
 
-async fn asked_to_end() -> Result<()> {
+/// How it is to end.
+enum Asked {
+    /// Clients are told that the server goes away.
+    ToLeave,
+    /// Clients are told that they may come back at once.
+    ToDrain,
+}
+
+async fn asked_to_end() -> Result<Asked> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     tokio::select! {
-        asked = tokio::signal::ctrl_c() => asked.context("cannot wait for Ctrl-C"),
-        _ = terminate.recv() => Ok(()),
+        asked = tokio::signal::ctrl_c() => asked.context("cannot wait for Ctrl-C").map(|()| Asked::ToLeave),
+        _ = terminate.recv() => Ok(Asked::ToDrain),
     }
 }
 
@@ -144,7 +187,7 @@ impl Timetable {
         let start_ns = round * Self::SPAN_NS;
         let block =
             Block { lane: 0, round, start_ns, span_ns: Self::SPAN_NS, first_seq, events: self.events };
-        Order::Run(self.start, Schedule::new(scenario.arrivals, scenario.seed, vec![block]))
+        Order::Run(self.start, Schedule::new(scenario.arrivals, scenario.seed, vec![block]), first_seq)
     }
 }
 

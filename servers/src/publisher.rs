@@ -27,8 +27,9 @@ const AHEAD: (usize, usize) = (1024, 8 << 20);
 /// What the publisher is told.
 #[derive(Debug)]
 pub enum Order {
-    /// Publish a schedule from this time zero.
-    Run(Moment, Schedule),
+    /// Publish a schedule from this time zero, from this event on: those before were published by others, or
+    /// [`recall`]ed.
+    Run(Moment, Schedule, u64),
     /// Publish one event now.
     Step(u64),
     /// End the run after the current block.
@@ -72,8 +73,13 @@ pub struct Framed {
 impl Framed {
     /// Hands it to the hubs of its lanes, in the framer's order.
     pub fn publish(self, hubs: &[Hub]) {
+        self.publish_at(hubs, Moment::now());
+    }
+
+    /// The same for one that has been there since `at`.
+    pub fn publish_at(self, hubs: &[Hub], at: Moment) {
         for (hub, frame) in hubs.iter().zip(self.frames) {
-            hub.publish_to(self.topic, self.seq, frame);
+            hub.publish_at(self.topic, self.seq, frame, at);
         }
     }
 }
@@ -90,10 +96,16 @@ pub struct Framer {
 }
 
 impl Framer {
-    fn frame(&self, seq: u64, intended: Moment, bodies: &mut Bodies) -> Result<Framed, String> {
+    /// The body of an event and where it goes, entered into the account.
+    fn body(&self, seq: u64, bodies: &mut Bodies) -> (Option<u64>, Vec<u8>) {
         let body = self.payload.body(self.scenario.seed, seq);
         let topic = self.scenario.addressing().topic_of(seq);
         bodies.add(topic, &body);
+        (topic, body)
+    }
+
+    fn frame(&self, seq: u64, intended: Moment, bodies: &mut Bodies) -> Result<Framed, String> {
+        let (topic, body) = self.body(seq, bodies);
         let frames = self.lanes.iter().map(|lane| lanes::frame(*lane, &self.scenario, seq, &body));
         let frames = frames.collect::<Result<_, _>>()?;
         let topic = topic.map(|topic| usize::try_from(topic).expect("the hub's topics are in memory"));
@@ -147,9 +159,9 @@ pub fn start(
 fn work(framer: &Framer, orders: &Receiver<Order>, mut emit: impl FnMut(Signal)) {
     while let Ok(order) = orders.recv() {
         let signal = match order {
-            Order::Run(start, schedule) => {
+            Order::Run(start, schedule, from) => {
                 let pace = |until| wait_for_stop(orders, until);
-                let ended = walk(framer, start, &schedule, pace, sleep_until, &mut emit);
+                let ended = walk(framer, start, &schedule, from, pace, sleep_until, &mut emit);
                 ended.unwrap_or_else(Signal::Failed)
             }
             Order::Step(seq) => framer
@@ -161,12 +173,38 @@ fn work(framer: &Framer, orders: &Receiver<Order>, mut emit: impl FnMut(Signal))
     }
 }
 
-/// Publishes a schedule. `pause` waits for a moment or says that the run shall stop, `sleep` waits
-/// precisely.
+/// Frames what of a schedule is due before `now`, in order, as if read from a log that outlives servers; the first
+/// event that is not.
+///
+/// # Errors
+/// An event cannot be framed.
+pub fn recall(
+    framer: &Framer,
+    start: Moment,
+    schedule: &Schedule,
+    now: Moment,
+    mut emit: impl FnMut(Framed),
+) -> Result<u64, String> {
+    let mut from = schedule.first_seq();
+    let mut bodies = Bodies::default();
+    while let Some(offset) = schedule.intended(from) {
+        let intended = start.plus_nanos(offset);
+        if intended >= now {
+            break;
+        }
+        emit(framer.frame(from, intended, &mut bodies)?);
+        from += 1;
+    }
+    Ok(from)
+}
+
+/// Publishes a schedule from an event on; the hashes are those of all of it, so that whoever has all of it can
+/// compare. `pause` waits for a moment or says that the run shall stop, `sleep` waits precisely.
 fn walk(
     framer: &Framer,
     start: Moment,
     schedule: &Schedule,
+    from: u64,
     mut pause: impl FnMut(Moment) -> bool,
     mut sleep: impl FnMut(Moment),
     emit: &mut impl FnMut(Signal),
@@ -180,7 +218,9 @@ fn walk(
             break;
         }
         let mut waiting = VecDeque::new();
-        let mut seqs = block.first_seq..block.first_seq + block.events;
+        let end = block.first_seq + block.events;
+        let mut seqs = from.clamp(block.first_seq, end)..end;
+        (block.first_seq..seqs.start).for_each(|seq| drop(framer.body(seq, &mut bodies)));
         loop {
             if waiting.is_empty() {
                 frame_ahead(framer, start, schedule, &mut seqs, &mut bodies, &mut waiting)?;
@@ -237,112 +277,4 @@ fn sleep_until(deadline: Moment) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use scenarios::{Arrivals, Block};
-
-    fn framer(payload: Payload) -> Framer {
-        let scenario = Scenario::load("smoke", &[]).unwrap().1;
-        Framer { lanes: vec!["raw".parse().unwrap(), "sse-h1".parse().unwrap()], scenario, payload }
-    }
-
-    fn schedule() -> Schedule {
-        let block = |round, start_ns, first_seq| Block {
-            lane: 0,
-            round,
-            start_ns,
-            span_ns: 600_000_000,
-            first_seq,
-            events: 3,
-        };
-        Schedule::new(Arrivals::Constant, 1, vec![block(0, 0, 5), block(1, 700_000_000, 8)])
-    }
-
-    /// Walks in injected time: what was slept for, what was published, how it ended.
-    fn walked(stop_before_block: usize) -> (Vec<u64>, Vec<u64>, (u64, String)) {
-        let (mut pauses, mut slept, mut seqs) = (0, Vec::new(), Vec::new());
-        let pause = |_| {
-            pauses += 1;
-            pauses > stop_before_block
-        };
-        let start = Moment::from_nanos(1_000_000_000);
-        let ended = walk(
-            &framer(Payload::Ticker),
-            start,
-            &schedule(),
-            pause,
-            |until| slept.push(until.nanos_since(start)),
-            &mut |signal| match signal {
-                Signal::Events(framed) => seqs.extend(framed.iter().map(|one| one.seq)),
-                Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
-            },
-        );
-        let Ok(Signal::Ended { blocks_done, bodies_sha256, addressed_sha256 }) = ended else {
-            panic!("{ended:?}")
-        };
-        assert_eq!(addressed_sha256, bodies_sha256, "everybody gets everything");
-        (slept, seqs, (blocks_done, bodies_sha256))
-    }
-
-    fn hash(seqs: std::ops::Range<u64>) -> String {
-        let bodies: Vec<u8> = seqs.flat_map(|seq| Payload::Ticker.body(1, seq)).collect();
-        Sha256::digest(bodies).iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
-    #[test]
-    fn every_event_is_slept_for_at_its_own_deadline() {
-        let (slept, seqs, ended) = walked(2);
-        assert_eq!(slept, [0, 200_000_000, 400_000_000, 700_000_000, 900_000_000, 1_100_000_000]);
-        assert_eq!(seqs, [5, 6, 7, 8, 9, 10]);
-        assert_eq!(ended, (2, hash(5..11)));
-    }
-
-    #[test]
-    fn events_of_one_instant_are_handed_over_together() {
-        let block = Block { lane: 0, round: 0, start_ns: 0, span_ns: 600_000_000, first_seq: 1, events: 7 };
-        let bursts = Schedule::new(Arrivals::Bursts(3), 1, vec![block]);
-        let mut together = Vec::new();
-        let mut emit = |signal| match signal {
-            Signal::Events(framed) => together.push(framed.iter().map(|one| one.seq).collect::<Vec<_>>()),
-            Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
-        };
-        let start = Moment::from_nanos(1);
-        walk(&framer(Payload::Ticker), start, &bursts, |_| false, |_| {}, &mut emit).unwrap();
-        assert_eq!(together, [vec![1, 2, 3], vec![4, 5, 6], vec![7]]);
-    }
-
-    #[test]
-    fn a_stop_ends_the_run_after_a_whole_block() {
-        let (_, seqs, ended) = walked(1);
-        assert_eq!((seqs, ended), (vec![5, 6, 7], (1, hash(5..8))));
-    }
-
-    #[test]
-    fn a_late_publisher_publishes_all_at_once_and_nothing_is_rebased() {
-        let mut intended = Vec::new();
-        let start = Moment::from_nanos(1);
-        let mut emit = |signal| match signal {
-            Signal::Events(framed) => {
-                intended.extend(framed.iter().map(|one| one.intended.nanos_since(start)));
-            }
-            Signal::Step(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
-        };
-        walk(&framer(Payload::Ticker), start, &schedule(), |_| false, sleep_until, &mut emit).unwrap();
-        assert_eq!(intended, [0, 200_000_000, 400_000_000, 700_000_000, 900_000_000, 1_100_000_000]);
-    }
-
-    #[test]
-    fn a_step_is_framed_for_every_lane_and_a_stop_between_runs_is_nothing() {
-        let (tell, orders) = std::sync::mpsc::channel();
-        [Order::Stop, Order::Step(3)].into_iter().for_each(|order| tell.send(order).unwrap());
-        drop(tell);
-        let mut steps = Vec::new();
-        work(&framer(Payload::Text(3)), &orders, |signal| match signal {
-            Signal::Step(framed) => steps.push((framed.seq, framed.frames)),
-            Signal::Events(_) | Signal::Ended { .. } | Signal::Failed(_) => panic!("{signal:?}"),
-        });
-        let body = Payload::Text(3).body(1, 3);
-        let [(3, frames)] = &steps[..] else { panic!("{steps:?}") };
-        assert!(frames[0].ends_with(&body) && frames[1].starts_with(b"id: 3\nevent: quote\ndata: "));
-    }
-}
+mod tests;

@@ -61,11 +61,12 @@ async fn listen_and_serve<S>(mut stream: S, meter: Arc<Meter>, site: Arc<Site>, 
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    let drains = site.drains();
     let closed = async {
         // It tells only what happens from here on.
         let closed = site.closed();
         match closed {
-            _ if site.is_closing() => {}
+            _ if site.is_ending(drains) => {}
             Some(closed) => closed.await,
             None => pending().await,
         }

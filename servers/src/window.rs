@@ -1,24 +1,54 @@
 //! The latest events of a lane, kept for those who ask for what came after an id.
 //!
-//! Bounded by number and by bytes; what falls out is known by its id, so that whoever asks for it is
+//! Bounded by number, by bytes and by age; what falls out is known by its id, so that whoever asks for it is
 //! told how much is gone and is never given a gap in silence. Pure: who keeps it, and answers from
-//! it, is the hub.
+//! it, is the hub, which says what time it is.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
+use scenarios::Moment;
 
-/// Bytes of framed events that are kept at most; the latest event always is.
+/// Bytes of framed events that are kept at most, unless told otherwise.
 pub const WINDOW_BYTES: usize = 16 << 20;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Events; with 0 none is ever kept, and whatever somebody missed is a gap.
+    pub events: usize,
+    /// Bytes of framed events. The latest event is kept however large it is.
+    pub bytes: usize,
+    /// Time since an event was pushed; zero for as long as there is room. The latest event too is too old some time.
+    pub age: Duration,
+}
+
+impl Bounds {
+    /// So many events, as far as they fit into [`WINDOW_BYTES`].
+    #[must_use]
+    pub const fn of(events: usize) -> Self {
+        Self { events, bytes: WINDOW_BYTES, age: Duration::ZERO }
+    }
+}
 
 /// The latest events.
 #[derive(Debug)]
 pub struct Window {
-    events: VecDeque<(u64, Bytes)>,
+    events: VecDeque<Kept>,
     bytes: usize,
-    most: usize,
+    bounds: Bounds,
+    /// The highest id there was.
+    newest: u64,
     /// The highest id that fell out.
     forgotten: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    id: u64,
+    pushed: Moment,
+    event: Bytes,
 }
 
 /// Events that somebody who comes back asked for and cannot be given.
@@ -49,20 +79,33 @@ pub struct Replay {
 }
 
 impl Window {
-    /// Room for so many events.
+    /// Room for so much.
     #[must_use]
-    pub const fn new(most: usize) -> Self {
-        Self { events: VecDeque::new(), bytes: 0, most, forgotten: None }
+    pub const fn new(bounds: Bounds) -> Self {
+        Self { events: VecDeque::new(), bytes: 0, bounds, newest: 0, forgotten: None }
     }
 
-    /// Adds an event; ids only grow.
-    pub fn push(&mut self, id: u64, event: Bytes) {
+    /// Adds an event that is published at `now`; ids only grow, and so does time.
+    pub fn push(&mut self, id: u64, event: Bytes, now: Moment) {
         self.bytes += event.len();
-        self.events.push_back((id, event));
-        while self.events.len() > 1 && (self.events.len() > self.most || self.bytes > WINDOW_BYTES) {
-            let Some((id, event)) = self.events.pop_front() else { break };
-            self.bytes -= event.len();
-            self.forgotten = Some(id);
+        self.newest = id;
+        self.events.push_back(Kept { id, pushed: now, event });
+        self.forget(now);
+    }
+
+    /// Forgets what is beyond the bounds at `now`.
+    fn forget(&mut self, now: Moment) {
+        let Bounds { events, bytes, age } = self.bounds;
+        while let Some(oldest) = self.events.front() {
+            let length = self.events.len();
+            let is_too_much = length > events || (length > 1 && self.bytes > bytes);
+            let is_too_old = !age.is_zero() && now.since(oldest.pushed) > age;
+            if !is_too_much && !is_too_old {
+                return;
+            }
+            self.bytes -= oldest.event.len();
+            self.forgotten = Some(oldest.id);
+            self.events.pop_front();
         }
     }
 
@@ -70,32 +113,39 @@ impl Window {
     ///
     /// # Errors
     /// Something between the two is missing, or nothing is known of that id.
-    pub fn next(&self, after: u64) -> Result<Option<(u64, Bytes)>, Gap> {
-        let newest = self.newest();
+    pub fn next(&mut self, after: u64, now: Moment) -> Result<Option<(u64, Bytes)>, Gap> {
+        self.forget(now);
+        let newest = self.newest;
         match self.forgotten.filter(|forgotten| *forgotten > after).or((newest < after).then_some(newest)) {
             Some(through) => Err(Gap { after: Some(after), through }),
             None => {
-                let next = self.events.partition_point(|(kept, _)| *kept <= after);
-                Ok(self.events.get(next).cloned())
+                let next = self.events.get(self.behind(after));
+                Ok(next.map(|kept| (kept.id, kept.event.clone())))
             }
         }
     }
 
     /// The highest id there was; 0 before the first.
     #[must_use]
-    pub fn newest(&self) -> u64 {
-        self.events.back().map_or(0, |(id, _)| *id)
+    pub const fn newest(&self) -> u64 {
+        self.newest
     }
 
     /// The events after an id; without one, the latest alone.
     #[must_use]
-    pub fn after(&self, id: Option<u64>) -> Replay {
+    pub fn after(&mut self, id: Option<u64>, now: Moment) -> Replay {
+        self.forget(now);
         let from = match id {
-            Some(id) => self.events.partition_point(|(kept, _)| *kept <= id),
+            Some(id) => self.behind(id),
             None => self.events.len().saturating_sub(1),
         };
         let lost = id.zip(self.forgotten).map_or(0, |(id, forgotten)| forgotten.saturating_sub(id));
-        Replay { lost, events: self.events.range(from..).map(|(_, event)| event.clone()).collect() }
+        Replay { lost, events: self.events.range(from..).map(|kept| kept.event.clone()).collect() }
+    }
+
+    /// Where the first event after an id is.
+    fn behind(&self, id: u64) -> usize {
+        self.events.partition_point(|kept| kept.id <= id)
     }
 }
 
@@ -104,9 +154,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const AT: Moment = Moment::from_nanos(0);
+
     fn window(most: usize, ids: std::ops::RangeInclusive<u64>, bytes: usize) -> Window {
-        let mut window = Window::new(most);
-        ids.for_each(|id| window.push(id, vec![u8::try_from(id).unwrap(); bytes].into()));
+        let mut window = Window::new(Bounds::of(most));
+        ids.for_each(|id| window.push(id, vec![u8::try_from(id).unwrap(); bytes].into(), AT));
         window
     }
 
@@ -116,9 +168,9 @@ mod tests {
 
     #[test]
     fn what_fell_out_is_told_and_never_left_out_in_silence() {
-        let window = window(3, 1..=7, 1);
-        let asked = |id| {
-            let replay = window.after(id);
+        let mut window = window(3, 1..=7, 1);
+        let mut asked = |id| {
+            let replay = window.after(id, AT);
             (replay.lost, ids(&replay))
         };
         assert_eq!(asked(Some(7)), (0, vec![]));
@@ -127,19 +179,19 @@ mod tests {
         assert_eq!(asked(Some(3)), (1, vec![5, 6, 7]));
         assert_eq!(asked(Some(0)), (4, vec![5, 6, 7]));
         assert_eq!(asked(None), (0, vec![7]));
-        assert_eq!(Window::new(3).after(Some(0)), Replay::default());
+        assert_eq!(Window::new(Bounds::of(3)).after(Some(0), AT), Replay::default());
     }
 
     #[test]
     fn who_comes_back_gets_what_it_missed_or_is_told_what_is_gone() {
-        let window = window(3, 1..=7, 1);
-        let next = |after| window.next(after).map(|next| next.map(|(id, _)| id));
+        let mut window = window(3, 1..=7, 1);
+        let mut next = |after| window.next(after, AT).map(|next| next.map(|(id, _)| id));
         let gap = |after, through| Err(Gap { after: Some(after), through });
         assert_eq!((next(4), next(6), next(7)), (Ok(Some(5)), Ok(Some(7)), Ok(None)));
         assert_eq!((next(3), next(0)), (gap(3, 4), gap(0, 4)), "what fell out");
         assert_eq!(next(9), gap(9, 7), "an id of another life of this server");
         assert_eq!(
-            (Window::new(3).next(0), Window::new(3).next(5)),
+            (Window::new(Bounds::of(3)).next(0, AT), Window::new(Bounds::of(3)).next(5, AT)),
             (Ok(None), Err(Gap { after: Some(5), through: 0 }))
         );
         assert_eq!(Gap { after: Some(3), through: 4 }.body(), r#"{"after":3,"through":4}"#);
@@ -148,25 +200,53 @@ mod tests {
 
     #[test]
     fn bytes_bound_it_too_and_the_latest_is_always_kept() {
-        assert_eq!(ids(&window(100, 1..=5, WINDOW_BYTES / 2).after(Some(0))), [4, 5]);
-        assert_eq!(ids(&window(100, 1..=3, WINDOW_BYTES + 1).after(Some(0))), [3]);
+        assert_eq!(ids(&window(100, 1..=5, WINDOW_BYTES / 2).after(Some(0), AT)), [4, 5]);
+        assert_eq!(ids(&window(100, 1..=3, WINDOW_BYTES + 1).after(Some(0), AT)), [3]);
+    }
+
+    /// What becomes too old is told like what fell out, also when nothing is pushed meanwhile.
+    #[test]
+    fn age_bounds_it_too_and_the_latest_is_forgotten_with_the_rest() {
+        let at = |seconds: u64| Moment::from_nanos(seconds * 1_000_000_000);
+        let mut window = Window::new(Bounds { age: Duration::from_secs(10), ..Bounds::of(100) });
+        (1..=5).for_each(|id| window.push(id, vec![u8::try_from(id).unwrap()].into(), at(id * 2)));
+        let next =
+            |window: &mut Window, after, now| window.next(after, at(now)).map(|next| next.map(|(id, _)| id));
+        let gap = |after, through| Err(Gap { after: Some(after), through });
+        assert_eq!((next(&mut window, 0, 12), next(&mut window, 0, 13)), (Ok(Some(1)), gap(0, 1)));
+        assert_eq!(
+            window.after(Some(0), at(16)),
+            Replay { lost: 2, events: [3, 4, 5].map(|n| vec![n].into()).into() }
+        );
+        assert_eq!((next(&mut window, 4, 21), next(&mut window, 5, 99)), (gap(4, 5), Ok(None)));
+        assert_eq!((window.bytes, window.newest(), next(&mut window, 6, 99)), (0, 5, gap(6, 5)));
+        window.push(6, vec![6].into(), at(100));
+        assert_eq!((next(&mut window, 5, 100), next(&mut window, 3, 100)), (Ok(Some(6)), gap(3, 5)));
+    }
+
+    #[test]
+    fn without_room_whatever_was_missed_is_a_gap_and_nothing_is_held() {
+        let mut window = window(0, 1..=4, 1);
+        assert_eq!((window.bytes, window.newest()), (0, 4));
+        assert_eq!(window.next(3, AT), Err(Gap { after: Some(3), through: 4 }));
+        assert_eq!((window.next(4, AT), window.after(None, AT)), (Ok(None), Replay::default()));
     }
 
     proptest! {
         /// Asking again and again, at any moment, gives every event once or says that it is lost.
         #[test]
         fn a_cursor_sees_everything_once(most in 1usize..8, asks: Vec<bool>) {
-            let (mut window, mut published, mut cursor, mut lost) = (Window::new(most), 0u64, 0u64, 0);
+            let (mut window, mut published, mut cursor, mut lost) = (Window::new(Bounds::of(most)), 0u64, 0u64, 0);
             let mut seen = Vec::new();
             for ask in asks.into_iter().take(200).chain([true]) {
                 if ask {
-                    let replay = window.after(Some(cursor));
+                    let replay = window.after(Some(cursor), AT);
                     lost += replay.lost;
                     seen.extend(ids(&replay));
                     cursor = published;
                 } else {
                     published += 1;
-                    window.push(published, vec![u8::try_from(published).unwrap()].into());
+                    window.push(published, vec![u8::try_from(published).unwrap()].into(), AT);
                 }
             }
             prop_assert_eq!(seen.len() as u64 + lost, published);

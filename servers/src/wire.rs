@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSlice};
+use std::os::fd::{AsRawFd, RawFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,6 +16,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
 use crate::contract::{SampledWrites, SocketFacts, Totals};
+pub use open::Open;
+
+mod open;
 
 type Log = Arc<Mutex<Vec<(u64, Moment)>>>;
 
@@ -30,6 +34,7 @@ pub struct Meter {
     sampling: AtomicU64,
     idle: Notify,
     rare: Mutex<Rare>,
+    connections: Open,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +66,12 @@ impl Meter {
         if self.accepted.load(Relaxed) == 0 {
             self.rare().sockets.get_or_insert_with(facts);
         }
+    }
+
+    /// The connections themselves.
+    #[must_use]
+    pub const fn connections(&self) -> &Open {
+        &self.connections
     }
 
     /// Connections open now.
@@ -111,6 +122,7 @@ pub struct Metered<S> {
     stream: S,
     meter: Arc<Meter>,
     peer_port: u16,
+    descriptor: RawFd,
     /// Bytes written since accept.
     offset: u64,
     /// The value of `Meter::sampling` at the last look.
@@ -120,10 +132,15 @@ pub struct Metered<S> {
 
 impl<S> Metered<S> {
     /// Counts the traffic of an accepted connection.
-    pub fn new(stream: S, meter: Arc<Meter>, peer_port: u16) -> Self {
+    pub fn new(stream: S, meter: Arc<Meter>, peer_port: u16) -> Self
+    where
+        S: AsRawFd,
+    {
         meter.accepted.fetch_add(1, Relaxed);
         meter.open.fetch_add(1, Relaxed);
-        Self { stream, meter, peer_port, offset: 0, looked: 0, log: None }
+        let descriptor = stream.as_raw_fd();
+        meter.connections.enter(descriptor);
+        Self { stream, meter, peer_port, descriptor, offset: 0, looked: 0, log: None }
     }
 
     /// The moment before a write, on a sampled connection.
@@ -157,7 +174,9 @@ impl<S> Metered<S> {
 }
 
 impl<S> Drop for Metered<S> {
+    /// The stream closes behind this.
     fn drop(&mut self) {
+        self.meter.connections.leave(self.descriptor);
         if self.meter.open.fetch_sub(1, Relaxed) == 1 {
             self.meter.idle.notify_waiters();
         }

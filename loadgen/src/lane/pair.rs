@@ -40,6 +40,9 @@ impl Pair {
             payload: payload.clone(),
             core: place.cores.server,
             bind: "127.0.0.1:0".parse().expect("an address of loopback"),
+            case: None,
+            log: None,
+            identity: None,
         };
         let mut host = Worker::start("host", format!("the server of lane {lane}"), &order)?;
         let reply = host.hear(PATIENCE)?;

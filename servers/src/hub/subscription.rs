@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 
 use super::Shared;
+use super::topic::{ENDLESS, Next};
 use crate::http::HEAD_BYTES;
 use crate::session::Stream as OwnStream;
 use crate::upward::{Mailbox, Refusal};
@@ -46,8 +47,20 @@ pub enum Together {
 pub(super) enum Place {
     /// A reader of the ring.
     Live(usize),
-    /// Behind it, in the window: the last id that it has.
-    Behind(u64),
+    /// Behind it, in the window: the last id that it has, and how often the topic had been drained when it came.
+    Behind(u64, u32),
+    /// A reader of the ring that has what is still to come, up to an id.
+    Ahead(u32, u64),
+}
+
+impl Place {
+    fn reader(self) -> Option<usize> {
+        match self {
+            Self::Live(reader) => Some(reader),
+            Self::Ahead(reader, _) => Some(reader as usize),
+            Self::Behind(..) => None,
+        }
+    }
 }
 
 impl Subscription {
@@ -91,7 +104,7 @@ impl Subscription {
         self.mailbox.as_ref().map_or(Ok(()), |mailbox| mailbox.take(message))
     }
 
-    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(own) = &mut self.own {
             return own.poll(cx);
         }
@@ -104,35 +117,41 @@ impl Subscription {
             return Poll::Ready(Some(echo));
         }
         let mut topic = self.shared.topic(self.topic);
-        let reader = match self.place {
-            Place::Live(reader) => reader,
-            Place::Behind(after) => match topic.kept.as_ref().map_or(Ok(None), |kept| kept.next(after)) {
-                Ok(Some((id, event))) => {
-                    self.place = Place::Behind(id);
+        if let Place::Behind(after, epoch) = self.place {
+            match topic.catch_up(after, epoch, &self.shared) {
+                Next::Event(id, event) => {
+                    self.place = Place::Behind(id, epoch);
                     return Poll::Ready(Some(event));
                 }
-                Ok(None) => {
-                    let reader = topic.join();
-                    self.place = Place::Live(reader);
-                    reader
-                }
-                Err(gap) => {
-                    self.place = Place::Behind(gap.through);
+                Next::Gap(gap) => {
+                    self.place = Place::Behind(gap.through, epoch);
                     return Poll::Ready(self.shared.gap(gap));
                 }
-            },
-        };
+                Next::End => return Poll::Ready(None),
+                Next::Live(reader) => self.place = Place::Live(reader),
+                Next::Ahead(reader) => {
+                    let reader = u32::try_from(reader).expect("descriptors run out before");
+                    self.place = Place::Ahead(reader, after);
+                }
+            }
+        }
+        let reader = self.place.reader().expect("who was behind has joined or returned");
         if topic.readers[reader].is_out {
             return Poll::Ready(None);
         }
-        if let Some((event, lost)) = topic.take(reader, &self.shared) {
-            drop(topic);
+        loop {
+            let (event, lost) = topic.take(reader, &self.shared);
             if lost > 0 && !std::mem::replace(&mut self.slow, true) {
                 self.shared.slow.fetch_add(1, Relaxed);
             }
-            return Poll::Ready(Some(event));
+            match (event, self.place) {
+                (Some((_, Some(id))), Place::Ahead(_, has)) if id <= has => {}
+                (Some((event, _)), _) => return Poll::Ready(Some(event)),
+                (None, _) => break,
+            }
         }
-        if self.shared.closed.load(Relaxed) {
+        let is_at_its_end = topic.readers[reader].until != ENDLESS;
+        if is_at_its_end || self.shared.closed.load(Relaxed) {
             return Poll::Ready(None);
         }
         let waker = &mut topic.readers[reader].waker;
@@ -145,9 +164,19 @@ impl Subscription {
     /// Whether it was ended because it lagged too far behind.
     #[must_use]
     pub fn is_out(&self) -> bool {
-        match self.place {
-            Place::Live(reader) => self.shared.topic(self.topic).readers[reader].is_out,
-            Place::Behind(_) => false,
+        self.place.reader().is_some_and(|reader| self.shared.topic(self.topic).readers[reader].is_out)
+    }
+
+    /// Whether it was ended in good order while its server goes on: its client may come back at once.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        let topic = self.shared.topic(self.topic);
+        match (self.place, self.place.reader()) {
+            (Place::Behind(_, epoch), _) => topic.end_of(epoch).is_some(),
+            (_, reader) => reader.is_some_and(|reader| {
+                let reader = &topic.readers[reader];
+                reader.until != ENDLESS && !reader.is_out
+            }),
         }
     }
 
@@ -173,15 +202,9 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let Place::Live(reader) = self.place else { return };
-        let mut topic = self.shared.topic(self.topic);
-        let reader = topic.readers.remove(reader);
-        if reader.is_out {
-            topic.leaving -= 1;
-            return;
+        self.shared.live.fetch_sub(1, Relaxed);
+        if let Some(reader) = self.place.reader() {
+            self.shared.topic(self.topic).part_with(reader, &self.shared);
         }
-        let read = usize::try_from(reader.next.saturating_sub(topic.front)).expect("an index of the ring");
-        topic.ring.iter_mut().skip(read).for_each(|held| held.unread -= 1);
-        topic.trim(&self.shared);
     }
 }

@@ -1,7 +1,9 @@
 //! What arrives at whom, what is lost and counted, and what is held for nobody.
 
 use super::*;
+use crate::window::Bounds;
 use proptest::prelude::*;
+use scenarios::Scenario;
 
 fn event(n: u8) -> Bytes {
     Bytes::from(vec![n])
@@ -160,7 +162,7 @@ proptest! {
     #[test]
     fn leaving_and_coming_back_leaves_nothing_unexplained(steps in prop::collection::vec(0u8..4, 0..240), most in 1usize..6) {
         let hub = resuming(1, 256);
-        hub.0.topic(0).kept = Some(Window::new(most));
+        hub.0.topic(0).kept = Some(Window::new(Bounds::of(most)));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut subscription = Some(hub.subscribe().unwrap());
         let (mut published, mut last, mut expected) = (0u8, 0u64, 0u64);

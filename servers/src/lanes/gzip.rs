@@ -8,11 +8,9 @@
 
 use bytes::Bytes;
 use flate2::{Compress, Compression, FlushCompress, Status};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use hyper::header::{ACCEPT_ENCODING, HeaderMap};
 use scenarios::Coding;
-
-use crate::hub::Subscription;
 
 /// zlib's default.
 pub const LEVEL: u32 = 6;
@@ -60,19 +58,22 @@ pub fn accepted(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The events of a subscription as one gzip stream.
-pub fn body(subscription: Subscription, flush: Flush) -> impl Stream<Item = Bytes> + Send + 'static {
+/// Events as one gzip stream.
+pub fn body<E>(events: E, flush: Flush) -> impl Stream<Item = Bytes> + Send + 'static
+where
+    E: Stream<Item = Bytes> + Send + Unpin + 'static,
+{
     let compress = Compress::new_gzip(Compression::new(LEVEL), WINDOW_BITS);
     let flush = match flush {
         Flush::EachEvent => FlushCompress::Sync,
         Flush::Never => FlushCompress::None,
     };
-    futures_util::stream::unfold(Some((subscription, compress)), move |open| async move {
-        let (mut subscription, mut compress) = open?;
-        while let Some(event) = subscription.next().await {
+    futures_util::stream::unfold(Some((events, compress)), move |open| async move {
+        let (mut events, mut compress) = open?;
+        while let Some(event) = events.next().await {
             let coded = code(&mut compress, &event, flush);
             if !coded.is_empty() {
-                return Some((coded.into(), Some((subscription, compress))));
+                return Some((coded.into(), Some((events, compress))));
             }
         }
         Some((code(&mut compress, &[], FlushCompress::Finish).into(), None))
@@ -100,7 +101,7 @@ mod tests {
     use super::*;
     use crate::hub::Hub;
     use flate2::{Decompress, FlushDecompress};
-    use futures_util::{FutureExt as _, StreamExt as _};
+    use futures_util::FutureExt as _;
     use hyper::header::HeaderValue;
     use proptest::prelude::*;
 

@@ -6,6 +6,7 @@
 pub mod axum_sse;
 pub mod axum_ws;
 pub mod gzip;
+pub mod outage;
 pub mod poll;
 pub mod raw;
 pub mod sse;

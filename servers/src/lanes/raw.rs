@@ -44,6 +44,9 @@ pub fn frame(message: &[u8]) -> Bytes {
 pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, meter: Arc<Meter>, hub: Hub) {
     let client = if hub.wants_names() { name(&mut stream).await } else { Ok(0) };
     let Ok(client) = client else { return meter.refuse("raw client without a name") };
+    if let Some(barred) = hub.barred() {
+        return meter.refuse(&barred.reason());
+    }
     let Some(mut subscription) = hub.subscribe_as(client) else { return };
     if write(&mut stream, &HELLO).await.is_err() {
         return;

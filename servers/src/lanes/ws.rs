@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use crate::hub::{Hub, Subscription, Together};
 use crate::websocket::deflate::{self, Agreed, Context, Deflater, WINDOW_BITS};
 use crate::websocket::frame::{
-    GOING_AWAY, Header, INVALID_DATA, NORMAL, Opcode, Role, TRY_AGAIN_LATER, write,
+    GOING_AWAY, Header, INVALID_DATA, NORMAL, Opcode, Role, SERVICE_RESTART, TRY_AGAIN_LATER, write,
 };
 use crate::websocket::peer::{Message, Peer};
 
@@ -124,11 +124,13 @@ pub fn open<B>(
 }
 
 impl Purpose {
-    /// The code to close with: all is said, or the server leaves, or has no patience with this client.
+    /// The code to close with: all is said, or the server ends what is open or leaves, or has no patience with this
+    /// client.
     fn farewell(&self) -> u16 {
         match self {
             Self::Events(subscription) if subscription.is_out() => TRY_AGAIN_LATER,
             Self::Events(subscription) if subscription.is_complete() => NORMAL,
+            Self::Events(subscription) if subscription.is_drained() => SERVICE_RESTART,
             Self::Events(_) | Self::Echo | Self::Farewell => GOING_AWAY,
         }
     }

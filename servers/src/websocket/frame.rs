@@ -39,6 +39,8 @@ pub type Broken = (u16, &'static str);
 pub const NORMAL: u16 = 1000;
 /// The close code of an end that leaves, such as a server going down.
 pub const GOING_AWAY: u16 = 1001;
+/// The service is restarted, and may be asked again (the registry of RFC 6455 11.7).
+pub const SERVICE_RESTART: u16 = 1012;
 /// The server ends this client, which may come again (IANA's registry of close codes).
 pub const TRY_AGAIN_LATER: u16 = 1013;
 /// The close code of a broken frame.

@@ -10,7 +10,9 @@ use server::Server;
 
 mod browser;
 mod devtools;
+mod operator;
 mod server;
+mod soak;
 mod versions;
 
 fn output(args: &[&str]) -> (Output, String) {
@@ -96,6 +98,8 @@ fn bad_input_is_answered_with_what_to_do() {
         (&["--rate", "0"], 104, "`rate` is 0"),
         (&["--bind", "nowhere"], 104, "invalid socket address"),
         (&["--bnd"], 104, "unexpected argument"),
+        (&["--retry", "5s..1s"], 104, "write `none`, `2s`, or `1s..5s`"),
+        (&["--max-age", "soon"], 104, "--max-age"),
     ] {
         let (output, stderr) = output(args);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {stderr}");

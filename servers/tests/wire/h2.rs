@@ -86,7 +86,7 @@ pub async fn next(client: &mut TcpStream, bytes: &mut Vec<u8>) -> (Frame, usize)
 }
 
 /// Reads frames up to the first of a type.
-async fn until(client: &mut TcpStream, kind: u8) -> Frame {
+pub async fn until(client: &mut TcpStream, kind: u8) -> Frame {
     let mut bytes = Vec::new();
     loop {
         let (frame, _) = next(client, &mut bytes).await;
@@ -232,9 +232,9 @@ async fn a_websocket_is_a_stream_that_stays_open_both_ways() {
     let settings = until(&mut client, SETTINGS).await.3;
     assert!(settings.chunks(6).any(|pair| pair == b"\0\x08\0\0\0\x01"), "{settings:?}");
     let head = until(&mut client, HEADERS).await;
-    // ":status" 200 (8), and "date" (33) with 22 bytes in the code of RFC 7541 Appendix B.
-    assert_eq!((head.1, head.2, &head.3[..3]), (0x4, 1, &b"\x88\x61\x96"[..]));
-    assert_eq!(head.3.len(), 3 + 22);
+    // ":status" 200 (8), and "date" (33) in the code of RFC 7541 Appendix B, whose length depends on the date.
+    assert_eq!((head.1, head.2, &head.3[..2]), (0x4, 1, &b"\x88\x61"[..]));
+    assert_eq!(head.3.len(), 3 + usize::from(head.3[2] & 0x7f));
     // RFC 6455 5.5.3: "identical "Application data""; here in two DATA frames, with the mask 0.
     for part in [&b"\x89\x82\0\0"[..], b"\0\0hi"] {
         client.write_all(&frame(DATA, 0, 1, part)).await.unwrap();

@@ -13,6 +13,7 @@ use servers::tls::Secured;
 use servers::wire::Meter;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
 /// Every server half there is.
 pub const LANES: [&str; 7] = ["raw", "sse-h1", "sse-h2", "ws-h1", "ws-h2", "sse-h1%axum", "ws-h1%axum"];
@@ -26,6 +27,7 @@ pub struct Server {
     pub hub: Hub,
     pub meter: Arc<Meter>,
     pub address: SocketAddr,
+    pub listener: JoinHandle<()>,
 }
 
 impl Server {
@@ -43,13 +45,16 @@ impl Server {
         let fields: Vec<_> = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let scenario = Scenario::load("smoke", &fields).unwrap().1;
         let lane: Lane = lane.parse().unwrap();
+        let case = scenario.outage.as_ref().map(|outage| outage.cases(lane)[0]);
         let hub = lanes::hub(lane, &scenario).unwrap();
+        let hub = lanes::outage::prepared(hub, lane, &scenario, case).unwrap();
+        tokio::spawn(hub.clone().end_at_age());
         let meter = Arc::new(Meter::default());
         let listening = listen("127.0.0.1:0".parse().unwrap(), &scenario, read_buffer_bytes(lane)).unwrap();
         let address = listening.address;
         let service = Service::of(lane, hub.clone(), &scenario, limits);
-        tokio::spawn(listening.serve(Arc::clone(&meter), service, secured));
-        Self { lane, scenario, hub, meter, address }
+        let listener = tokio::spawn(listening.serve(Arc::clone(&meter), service, secured));
+        Self { lane, scenario, hub, meter, address, listener }
     }
 
     pub fn publish(&self, seq: u64) {

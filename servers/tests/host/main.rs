@@ -9,6 +9,8 @@ use scenarios::{Arrivals, Block, Moment, Payload, Scenario, Schedule};
 use servers::contract::{HostCommand, HostOrder, HostReply, RanPhase, SocketFacts, Totals};
 use sha2::{Digest as _, Sha256};
 
+mod outage;
+
 const MARK: &str = "SERVERS_TEST_HOST";
 
 /// The process under test: it serves when its parent asks for it, and passes otherwise.
@@ -44,8 +46,17 @@ impl Host {
 
     fn start(lane: &str, bind: SocketAddr) -> Self {
         let scenario = Scenario::load("smoke", &[]).unwrap().1;
-        let payload = Payload::Sweep { sizes: vec![10, 20], each: 2, binary: false };
-        let order = HostOrder { lane: lane.parse().unwrap(), scenario, payload, core: Some(0), bind };
+        let payload = sweep();
+        let order = HostOrder {
+            lane: lane.parse().unwrap(),
+            scenario,
+            payload,
+            core: Some(0),
+            bind,
+            case: None,
+            log: None,
+            identity: None,
+        };
         Self::spawn(&serde_json::to_string(&order).unwrap())
     }
 
@@ -62,7 +73,7 @@ impl Host {
         loop {
             let mut line = String::new();
             assert!(self.stdout.read_line(&mut line).unwrap() > 0, "the host ended");
-            if let Some(start) = line.find('{') {
+            if let Some(start) = line.find(['{', '"']) {
                 return serde_json::from_str(&line[start..]).unwrap();
             }
         }
@@ -100,6 +111,10 @@ impl Host {
     }
 }
 
+fn sweep() -> Payload {
+    Payload::Sweep { sizes: vec![10, 20], each: 2, binary: false }
+}
+
 const ANY: &str = "127.0.0.1:0";
 
 fn blocks(first_start_ns: u64) -> Schedule {
@@ -128,9 +143,7 @@ fn it_publishes_what_it_is_told_and_counts_it() {
     let start = Moment::now();
     host.say(&HostCommand::Run { start, schedule: blocks(0), senders: None });
     let ran = host.ran();
-    let bodies: Vec<Vec<u8>> = (0..5)
-        .map(|seq| Payload::Sweep { sizes: vec![10, 20], each: 2, binary: false }.body(1, seq))
-        .collect();
+    let bodies: Vec<Vec<u8>> = (0..5).map(|seq| sweep().body(1, seq)).collect();
     let hex: String = Sha256::digest(bodies[1..].concat()).iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!((ran.blocks_done, ran.bodies_sha256), (2, hex));
     for (i, published) in ran.published.iter().enumerate() {
