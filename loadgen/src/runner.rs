@@ -39,6 +39,7 @@ pub fn run(
         steps: Vec::new(),
         idle: Vec::new(),
         tabs: Vec::new(),
+        outages: Vec::new(),
         warnings,
     };
     let ended = phases(plan, &mut run, folder, cores, progress, stop);

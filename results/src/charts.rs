@@ -12,6 +12,7 @@ mod heartbeats;
 mod joining;
 mod memory;
 mod opening;
+pub(crate) mod outage;
 mod over_time;
 mod palette;
 mod pen;
@@ -59,6 +60,13 @@ pub static ALL: &[Chart] = &[
     Chart { name: "event-gaps", draw: sessions::gaps },
     Chart { name: "leaving", draw: sessions::releases },
     Chart { name: "endings", draw: endings::draw },
+    Chart { name: "survival", draw: outage::survival::draw },
+    Chart { name: "herd", draw: outage::herd::draw },
+    Chart { name: "recovery-parts", draw: outage::parts::draw },
+    Chart { name: "latency-around-faults", draw: outage::timeline::draw },
+    Chart { name: "loss-by-window", draw: outage::window::draw },
+    Chart { name: "replay", draw: outage::replay::draw },
+    Chart { name: "server-around-faults", draw: outage::server::draw },
     Chart { name: "stages", draw: stages::draw },
 ];
 
@@ -173,6 +181,8 @@ mod tests {
             sample::talking(),
             sample::completed(),
             sample::left(),
+            sample::dropped(),
+            sample::windowed(),
         ];
         let draw = |chart: &Chart| runs.iter().find_map(chart.draw).unwrap();
         let figures: Vec<Figure> = ALL.iter().map(draw).collect();

@@ -7,6 +7,7 @@
 mod endings;
 mod evidence;
 mod judges;
+mod reconnecting;
 mod table;
 mod two_way;
 
@@ -114,6 +115,10 @@ const OF_OWN_STREAMS: [u8; 1] = [12];
 const OWN_STREAMS: &str =
     "Every subscriber of this run had a stream of its own, and its figures include the openings.";
 
+/// Claims about connections that drop; in such a run nothing else is measured.
+const OF_OUTAGES: [u8; 3] = [13, 14, 15];
+const OUTAGES: &str = "Connections of this run were broken on purpose, and nothing else was measured.";
+
 /// All claims in their order, judged from this run alone. An invalid run judges none.
 #[must_use]
 pub fn judge(run: &Run) -> Vec<Judged> {
@@ -122,6 +127,9 @@ pub fn judge(run: &Run) -> Vec<Judged> {
         let (verdict, finding) = match &evidence {
             Some(_) if run.scenario.session.is_some() && !OF_OWN_STREAMS.contains(&claim.number) => {
                 (Verdict::NotMeasured, OWN_STREAMS.to_owned())
+            }
+            Some(_) if run.scenario.outage.is_some() && !OF_OUTAGES.contains(&claim.number) => {
+                (Verdict::NotMeasured, OUTAGES.to_owned())
             }
             Some(evidence) => (claim.judge)(claim, evidence),
             None => (Verdict::NotMeasured, "The run is invalid, so nothing is judged from it.".to_owned()),

@@ -3,7 +3,7 @@
 //!
 //! No sentence claims a difference that the interval and the margin do not carry (METHOD M19).
 
-use scenarios::{Audience, Lane, Transport};
+use scenarios::{Audience, Lane, Outage, Span, Transport};
 
 use crate::metric::{Metric, events};
 use crate::run::{Run, Severity};
@@ -18,9 +18,10 @@ mod layers;
 pub fn measured(run: &Run) -> String {
     let scenario = &run.scenario;
     let names: Vec<String> = lanes(run).iter().map(ToString::to_string).collect();
-    let (each, lasting) = match &scenario.session {
-        None => (addressed(scenario.audience), format!("publishing {}", publishing(run))),
-        Some(session) => (
+    let (each, lasting) = match (&scenario.session, &scenario.outage) {
+        (None, None) => (addressed(scenario.audience), format!("publishing {}", publishing(run))),
+        (None, Some(outage)) => (String::new(), breaking(outage, scenario.duration)),
+        (Some(session), _) => (
             format!(" to each in streams of {}", session.events),
             format!("watching every subscriber for {}", scenario.duration),
         ),
@@ -34,6 +35,16 @@ pub fn measured(run: &Run) -> String {
         if names.is_empty() { "no lane yet".to_owned() } else { names.join(", ") },
         repetitions(run),
         scenario.repetitions,
+    )
+}
+
+/// What a repetition is where something breaks: each case in processes of its own.
+fn breaking(outage: &Outage, duration: Span) -> String {
+    let joined = |words: Vec<String>| words.join(", ");
+    format!(
+        "publishing {duration} a case while something breaks: {}; clients come back by {}",
+        joined(outage.faults.iter().map(ToString::to_string).collect()),
+        joined(outage.policies.iter().map(ToString::to_string).collect())
     )
 }
 
@@ -158,13 +169,14 @@ pub fn concluded(summary: &Summary<'_>) -> Vec<String> {
 #[must_use]
 pub fn basis(run: &Run) -> String {
     let blocks: usize = run.trials.iter().map(|trial| trial.blocks.len()).sum();
-    let subscribers = run.trials.iter().map(|trial| trial.subscribers).max();
+    let trials = run.trials.iter().map(|trial| trial.subscribers);
+    let subscribers = trials.chain(run.outages.iter().map(|outage| outage.clients)).max();
+    let counted = match run.outages.len() {
+        0 => format!("{} events in {blocks} blocks", number(events(&run.trials) as f64)),
+        outages => format!("{} disconnections in {outages} outages", number(disconnections(run))),
+    };
     let mut parts = vec![
-        format!(
-            "{} events in {blocks} blocks, {} starts",
-            number(events(&run.trials) as f64),
-            repetitions(run)
-        ),
+        format!("{counted}, {} starts", repetitions(run)),
         format!(
             "{} subscribers per lane, {} events/s{}{}",
             number(subscribers.unwrap_or(run.scenario.subscribers.0) as f64),
@@ -177,11 +189,16 @@ pub fn basis(run: &Run) -> String {
     parts.push(kernel_read.map_or("MSS unknown".into(), |s| format!("MSS {}", s.mss)));
     parts.push(kernel_read.map_or_else(|| run.scenario.congestion.clone(), |s| s.congestion.clone()));
     parts.extend([inside_tls(run), "loopback".to_owned()]);
-    let loss: u64 = run.trials.iter().map(|trial| trial.ledger.lost).sum();
+    let ledgers = run.trials.iter().map(|trial| trial.ledger);
+    let loss: u64 = ledgers.chain(run.outages.iter().map(|outage| outage.ledger)).map(|one| one.lost).sum();
     if loss > 0 {
         parts.push(format!("{} deliveries lost", number(loss as f64)));
     }
     format!("{}.", parts.join("; "))
+}
+
+fn disconnections(run: &Run) -> f64 {
+    run.outages.iter().map(|outage| outage.disconnections).sum::<u64>() as f64
 }
 
 /// What subscribers send.

@@ -6,6 +6,7 @@ pub mod conclude;
 pub mod histograms;
 pub mod latency;
 pub mod metric;
+pub mod outage;
 pub mod picture;
 mod polling;
 pub mod report;

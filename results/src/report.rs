@@ -18,10 +18,11 @@ use crate::picture::{FONT, png};
 use crate::run::{Run, write_atomically};
 use crate::stats::Judgement;
 use crate::summary::{Comparison, Standing, Summary};
-use crate::table::{blocks, cell, ratio_cell, steps, trials, warning_line};
+use crate::table::{blocks, cell, outage_curves, outages, ratio_cell, steps, trials, warning_line};
 
 mod claims;
 mod details;
+mod outages;
 
 const TEMPLATE: &str = include_str!("report/template.html");
 
@@ -52,8 +53,14 @@ pub fn write(run: &Run, folder: &Path) -> Result<()> {
         write_atomically(&place(&format!("charts/{}.svg", figure.name))?, svg.as_bytes())?;
         write_atomically(&place(&format!("charts/{}.png", figure.name))?, &png(svg)?)?;
     }
-    write_atomically(&place("trials.csv")?, trials(run).as_bytes())?;
-    write_atomically(&place("blocks.csv")?, blocks(run).as_bytes())?;
+    if run.outages.is_empty() || !run.trials.is_empty() {
+        write_atomically(&place("trials.csv")?, trials(run).as_bytes())?;
+        write_atomically(&place("blocks.csv")?, blocks(run).as_bytes())?;
+    }
+    if !run.outages.is_empty() {
+        write_atomically(&place("outages.csv")?, outages(run).as_bytes())?;
+        write_atomically(&place("outage-curves.csv")?, outage_curves(run).as_bytes())?;
+    }
     if !run.steps.is_empty() {
         write_atomically(&place("steps.csv")?, steps(run).as_bytes())?;
     }
@@ -118,7 +125,8 @@ fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
         comparisons => summary.comparisons.iter().map(comparison).collect::<Vec<_>>(),
         conclusions => said,
         claims => claims::of(run, figures),
-        figures => figures.iter().map(|(figure, svg)| shown(figure, svg)).collect::<Vec<_>>(),
+        outages => outages::of(run, standing, figures),
+        figures => figures.iter().filter(|(figure, _)| !outages::has(figure)).map(|(figure, svg)| shown(figure, svg)).collect::<Vec<_>>(),
         warnings => run.warnings.iter().map(warning_line).collect::<Vec<_>>(),
         details => details::of(run, &summary.lanes),
         command => run.command.join(" "),

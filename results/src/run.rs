@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 mod bytes;
 mod environment;
 mod idle;
+pub mod outage;
 mod session;
 mod step;
 mod tabs;
@@ -21,6 +22,7 @@ mod trial;
 pub use bytes::{Bytes, KernelCounts};
 pub use environment::{Environment, Sockets};
 pub use idle::{Cut, Heartbeats, Idle};
+pub use outage::Outage;
 pub use session::{Ending, Sessions};
 pub use step::Step;
 pub use tabs::Tabs;
@@ -63,6 +65,9 @@ pub struct Run {
     /// Tabs of one browser, one entry a lane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tabs: Vec<Tabs>,
+    /// What happened when something broke, one entry a lane, case and repetition.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outages: Vec<Outage>,
     /// Doubts about this measurement.
     pub warnings: Vec<Warning>,
 }

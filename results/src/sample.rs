@@ -11,12 +11,16 @@ use scenarios::{Lane, Scenario, Transport};
 use crate::latency::LatencyHistogram;
 use crate::run::*;
 
+pub use exchange::{exchange, exchanged};
 pub use idle::{beating, tabbed};
 pub use messages::talking;
+pub use outages::{after, dropped, hinted, resumed, windowed};
 pub use streams::{completed, left};
 
+mod exchange;
 mod idle;
 mod messages;
+mod outages;
 mod streams;
 
 const SUBSCRIBERS: u64 = 2_000;
@@ -112,6 +116,7 @@ pub fn with(lanes: &[&str], repetitions: u64) -> Run {
         steps: Vec::new(),
         idle: Vec::new(),
         tabs: Vec::new(),
+        outages: Vec::new(),
         environment: environment(),
         scenario,
         trials,
@@ -306,28 +311,6 @@ fn memory(lane: Lane, draw: &mut SplitMix) -> Memory {
         slab_bytes: at(connections, 8_092),
     });
     Memory { lane, points: points.to_vec() }
-}
-
-/// Puts two lanes in each other's place: what was measured on one is said of the other.
-pub fn exchange<'a>(places: impl Iterator<Item = &'a mut Lane>, a: &str, b: &str) {
-    let (a, b): (Lane, Lane) = (a.parse().unwrap(), b.parse().unwrap());
-    for lane in places {
-        *lane = match *lane {
-            held if held == a => b,
-            held if held == b => a,
-            other => other,
-        };
-    }
-}
-
-/// The run with two lanes exchanged everywhere.
-pub fn exchanged(mut run: Run, a: &str, b: &str) -> Run {
-    exchange(run.trials.iter_mut().map(|trial| &mut trial.lane), a, b);
-    exchange(run.memory.iter_mut().map(|memory| &mut memory.lane), a, b);
-    exchange(run.sweep.iter_mut().map(|point| &mut point.lane), a, b);
-    exchange(run.idle.iter_mut().map(|idle| &mut idle.lane), a, b);
-    exchange(run.tabs.iter_mut().map(|tabs| &mut tabs.lane), a, b);
-    run
 }
 
 fn sockets(lanes: &[Lane]) -> BTreeMap<String, Sockets> {

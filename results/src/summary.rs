@@ -67,6 +67,7 @@ pub fn lanes(run: &Run) -> Vec<Lane> {
     let mut measured: Vec<Lane> = run.trials.iter().map(|trial| trial.lane).collect();
     measured.extend(run.memory.iter().map(|memory| memory.lane));
     measured.extend(run.sweep.iter().map(|point| point.lane));
+    measured.extend(run.outages.iter().map(|outage| outage.lane));
     let listed = run.scenario.lanes.iter().filter(|lane| measured.contains(lane)).copied();
     let mut lanes: Vec<Lane> = listed.collect();
     for lane in measured {
@@ -77,10 +78,12 @@ pub fn lanes(run: &Run) -> Vec<Lane> {
     lanes
 }
 
-/// The repetitions of a run that have at least one trial.
+/// The repetitions of a run that have at least one trial, or one outage.
 #[must_use]
 pub fn repetitions(run: &Run) -> u64 {
-    run.trials.iter().map(|trial| trial.repetition + 1).max().unwrap_or(0)
+    let trials = run.trials.iter().map(|trial| trial.repetition);
+    let outages = run.outages.iter().map(|outage| outage.repetition);
+    trials.chain(outages).max().map_or(0, |last| last + 1)
 }
 
 /// How far the run may be trusted.
@@ -88,7 +91,7 @@ pub fn repetitions(run: &Run) -> u64 {
 pub fn standing(run: &Run) -> Standing {
     match run.worst() {
         Some(Severity::Invalid) => Standing::Invalid,
-        _ if run.partial || run.trials.is_empty() => Standing::Partial,
+        _ if run.partial || (run.trials.is_empty() && run.outages.is_empty()) => Standing::Partial,
         Some(Severity::Doubt) => Standing::Doubtful,
         Some(Severity::Note) | None => Standing::Valid,
     }

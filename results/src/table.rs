@@ -7,12 +7,15 @@ mod csv;
 mod grid;
 mod json;
 mod markdown;
+mod outages;
 mod text;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub use self::csv::{blocks, steps, trials};
+pub(crate) use self::grid::Grid;
+pub use self::outages::{outage_curves, outages};
 
 use crate::conclude::trust;
 use crate::run::{Run, Severity, Warning};
@@ -28,7 +31,7 @@ pub enum Format {
     Text,
     /// One document.
     Json,
-    /// One row a trial and metric.
+    /// One row a trial and metric; one a case, lane and repetition where something broke.
     Csv,
     /// For a pull request or a wiki.
     Markdown,
@@ -60,7 +63,8 @@ pub fn render(run: &Run, format: Format, colour: bool) -> String {
     match format {
         Format::Text => text::write(&Summary::new(run), colour),
         Format::Json => json::write(&Summary::new(run)),
-        Format::Csv => csv::trials(run),
+        Format::Csv if run.trials.is_empty() && !run.outages.is_empty() => outages(run),
+        Format::Csv => trials(run),
         Format::Markdown => markdown::write(&Summary::new(run)),
     }
 }

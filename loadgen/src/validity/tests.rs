@@ -76,6 +76,7 @@ fn told(trials: Vec<Trial>) -> Vec<(Severity, String)> {
         steps: Vec::new(),
         idle: Vec::new(),
         tabs: Vec::new(),
+        outages: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     };

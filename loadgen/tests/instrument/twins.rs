@@ -81,6 +81,7 @@ fn run(plan: &Plan, trials: Vec<Trial>) -> Run {
         steps: Vec::new(),
         idle: Vec::new(),
         tabs: Vec::new(),
+        outages: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
     }

@@ -32,6 +32,17 @@ pub enum Plot {
     Curves(Curves),
     /// One horizontal bar a row.
     Bars(Bars),
+    /// Small curves beside and below each other.
+    Panels(Vec<Panel>),
+}
+
+/// One of several small plots.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Panel {
+    /// What it is of.
+    pub title: String,
+    /// What is drawn.
+    pub curves: Curves,
 }
 
 /// Lines over an abscissa.

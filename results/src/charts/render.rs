@@ -6,7 +6,7 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::axis::Axis;
-use super::figure::{Bar, Bars, Curve, Curves, Figure, Key, Plot, Shape, Stroke};
+use super::figure::{Bar, Bars, Curve, Curves, Figure, Key, Panel, Plot, Shape, Stroke};
 use super::palette::{FAINT, GREY, INK, colour, on};
 use super::pen::{Pen, Place};
 use super::words::{shorten, width, wrap};
@@ -19,6 +19,11 @@ const BODY: f64 = 15.0;
 const SMALL: f64 = 14.0;
 const LEADING: f64 = 1.35;
 const CURVES_HIGH: f64 = 290.0;
+/// Of small plots: the curves alone, what stands above and below them, and the room between two beside each other.
+const PANEL_HIGH: f64 = 150.0;
+const PANEL_TITLE: f64 = 24.0;
+const PANEL_BETWEEN: f64 = 16.0;
+const PANELS_BESIDE: usize = 2;
 const ROW: f64 = 26.0;
 /// Room for a group's name above its rows.
 const GROUP: f64 = 27.0;
@@ -66,6 +71,7 @@ pub fn svg(figure: &Figure) -> String {
     let plot_high = match &figure.plot {
         Plot::Curves(_) => CURVES_HIGH,
         Plot::Bars(bars) => bars_high(&bars.rows),
+        Plot::Panels(panels) => panels_high(panels.len()),
     };
     let caption_top = plot_top + plot_high + AXIS_HIGH + 8.0;
     let height = caption_top + high(&caption, SMALL) + 10.0;
@@ -80,8 +86,15 @@ pub fn svg(figure: &Figure) -> String {
     lines(&pen, &caption, caption_top, SMALL, GREY);
     let bottom = plot_top + plot_high;
     match &figure.plot {
-        Plot::Curves(curves) => draw_curves(&pen, curves, plot_top, bottom),
+        Plot::Curves(curves) => {
+            draw_curves(
+                &pen,
+                curves,
+                Frame { left: EDGE, top: plot_top, right: WIDTH - EDGE - 14.0, bottom },
+            );
+        }
         Plot::Bars(bars) => draw_bars(&pen, bars, plot_top, bottom),
+        Plot::Panels(panels) => draw_panels(&pen, panels, plot_top),
     }
     pen.finish();
     out
@@ -137,27 +150,66 @@ fn draw_stroke(pen: &Pen<'_>, places: &[Place], hue: usize, stroke: Stroke) {
     }
 }
 
-fn draw_curves(pen: &Pen<'_>, curves: &Curves, top: f64, bottom: f64) {
+/// Curves with their axes; the ordinate's label and ticks take their room from the left of the frame.
+fn draw_curves(pen: &Pen<'_>, curves: &Curves, outer: Frame) {
     let ticks = curves.y.ticks.iter().map(|tick| width(&tick.1, SMALL)).fold(0.0, f64::max);
-    let frame = Frame { left: EDGE + 24.0 + ticks + 8.0, top, right: WIDTH - EDGE - 14.0, bottom };
+    let frame = Frame { left: outer.left + 24.0 + ticks + 8.0, ..outer };
     for (at, label) in &curves.y.ticks {
         let y = frame.y(&curves.y, *at);
         pen.line(&[(frame.left, y), (frame.right, y)], FAINT, 1.0, 1);
         pen.text(label, (frame.left - 7.0, y), SMALL, GREY, RIGHT);
     }
-    pen.upright(&curves.y.label, (EDGE + 6.0, f64::midpoint(top, bottom)), SMALL, INK);
+    pen.upright(&curves.y.label, (outer.left + 6.0, f64::midpoint(frame.top, frame.bottom)), SMALL, INK);
     draw_x_axis(pen, &curves.x, frame);
-    for (at, word) in &curves.marks {
-        let x = frame.x(&curves.x, *at);
-        pen.line(&[(x, top), (x, bottom)], GREY, 0.7, 1);
-        pen.text(word, (x + 4.0, top + 2.0), SMALL, GREY, LEFT_TOP);
-    }
+    draw_marks(pen, curves, frame);
     if let Some(level) = curves.level {
         let y = frame.y(&curves.y, level);
         pen.line(&[(frame.left, y), (frame.right, y)], INK, 1.0, 2);
     }
     for curve in &curves.curves {
         draw_curve(pen, curve, |point| (frame.x(&curves.x, point.0), frame.y(&curves.y, point.1)));
+    }
+}
+
+/// Upright lines with their words, which go a line lower where they would lie on each other, and to the left of
+/// their line where the plot ends before them.
+fn draw_marks(pen: &Pen<'_>, curves: &Curves, frame: Frame) {
+    let mut rows: Vec<f64> = Vec::new();
+    for (at, word) in &curves.marks {
+        let x = frame.x(&curves.x, *at);
+        pen.line(&[(x, frame.top), (x, frame.bottom)], GREY, 0.7, 1);
+        let long = width(word, SMALL);
+        let fits = x + 4.0 + long <= frame.right || x - 4.0 - long < frame.left;
+        let left = if fits { x + 4.0 } else { x - 4.0 - long };
+        let word = shorten(word, SMALL, frame.right - left);
+        let row = rows.iter().position(|end| *end <= left).unwrap_or(rows.len());
+        rows.resize(rows.len().max(row + 1), 0.0);
+        rows[row] = left + long + 4.0;
+        let top = frame.top + 2.0 + row as f64 * SMALL * LEADING;
+        pen.text(&word, (left, top), SMALL, GREY, LEFT_TOP);
+    }
+}
+
+fn panels_high(panels: usize) -> f64 {
+    let lines = panels.div_ceil(PANELS_BESIDE) as f64;
+    lines * (PANEL_TITLE + PANEL_HIGH) + (lines - 1.0).max(0.0) * AXIS_HIGH
+}
+
+/// Small plots, two beside each other, each with its axes.
+fn draw_panels(pen: &Pen<'_>, panels: &[Panel], top: f64) {
+    let beside = PANELS_BESIDE as f64;
+    let wide = (WIDTH - 2.0 * EDGE - (beside - 1.0) * PANEL_BETWEEN) / beside;
+    for (at, panel) in panels.iter().enumerate() {
+        let left = EDGE + (at % PANELS_BESIDE) as f64 * (wide + PANEL_BETWEEN);
+        let top = top + (at / PANELS_BESIDE) as f64 * (PANEL_TITLE + PANEL_HIGH + AXIS_HIGH);
+        let title = shorten(&panel.title, SMALL, wide);
+        pen.text(&title, (left, top), SMALL, INK, LEFT_TOP);
+        let top = top + PANEL_TITLE;
+        draw_curves(
+            pen,
+            &panel.curves,
+            Frame { left, top, right: left + wide - 14.0, bottom: top + PANEL_HIGH },
+        );
     }
 }
 
@@ -185,7 +237,9 @@ fn bars_high(rows: &[Bar]) -> f64 {
 }
 
 fn draw_bars(pen: &Pen<'_>, bars: &Bars, top: f64, bottom: f64) {
-    let frame = Frame { left: EDGE + LABELS, top, right: WIDTH - EDGE - BEHIND, bottom };
+    let longest = bars.rows.iter().map(|row| width(&row.label, SMALL)).fold(0.0, f64::max);
+    let labels = (longest + 8.0).clamp(LABELS, 2.0 * LABELS);
+    let frame = Frame { left: EDGE + labels, top, right: WIDTH - EDGE - BEHIND, bottom };
     draw_x_axis(pen, &bars.axis, frame);
     let mut y = top;
     for row in &bars.rows {
@@ -196,7 +250,8 @@ fn draw_bars(pen: &Pen<'_>, bars: &Bars, top: f64, bottom: f64) {
             pen.text(&name, (EDGE, y + GROUP / 2.0 + 2.0), SMALL, INK, LEFT);
             y += GROUP;
         }
-        pen.text(&row.label, (frame.left - 8.0, y + ROW / 2.0), SMALL, GREY, RIGHT);
+        let label = shorten(&row.label, SMALL, labels - 8.0);
+        pen.text(&label, (frame.left - 8.0, y + ROW / 2.0), SMALL, GREY, RIGHT);
         draw_bar(pen, row, &bars.axis, frame, y + ROW / 2.0);
         y += ROW;
     }

@@ -9,6 +9,7 @@ use crate::summary::judged_further;
 use scenarios::{Envelope, Identity, Payload};
 
 mod guards;
+mod outages;
 
 const TUNED: [&str; 2] = ["sse-h1", "ws-h1"];
 const STOCK: [&str; 2] = ["sse-h1%axum", "ws-h1%axum"];
@@ -54,7 +55,12 @@ fn polled() -> Run {
     sample::with(&["sse-h1", "longpoll-h1", "poll-h1"], 5)
 }
 
-fn inverse(run: Run) -> Run {
+fn inverse(mut run: Run) -> Run {
+    let hints = run.scenario.outage.as_ref().map(|outage| outage.hints.clone()).unwrap_or_default();
+    if let [one, other] = hints[..] {
+        run.outages.iter_mut().for_each(|outage| outage.hint = if outage.hint == one { other } else { one });
+        return run;
+    }
     if run.scenario.lanes.iter().any(|lane| lane.transport.polls()) {
         // Long polling lies between the two, so it too is the better one then.
         return exchanged(run, TUNED[0], "poll-h1");
@@ -119,7 +125,7 @@ fn lean_sse() -> Run {
 }
 
 /// A run that supports the claim, and is refuted by its inverse.
-const FLIPS: [(u8, fn() -> Run); 12] = [
+const FLIPS: [(u8, fn() -> Run); 15] = [
     (1, sample::talking),
     (2, quick_to_open),
     (3, || tuned(5)),
@@ -132,6 +138,9 @@ const FLIPS: [(u8, fn() -> Run); 12] = [
     (10, lean_sse),
     (11, sample::tabbed),
     (12, sample::completed),
+    (13, sample::resumed),
+    (14, sample::resumed),
+    (15, || sample::hinted(&["none", "1s..5s"])),
 ];
 
 #[test]

@@ -4,7 +4,7 @@ use minijinja::{Value as Slot, context};
 use scenarios::{Http2, Lane};
 
 use crate::latency::LatencyHistogram;
-use crate::run::{Environment, Ledger, Run, Sockets, Stages};
+use crate::run::{Environment, Ledger, Outage, Run, Sockets, Stages};
 use crate::value::{Value, number};
 
 type Column<T, V> = (&'static str, fn(&T) -> V);
@@ -57,20 +57,36 @@ fn http2(settings: Http2) -> String {
 /// Tables of names and cells, and the environment.
 pub fn of(run: &Run, lanes: &[Lane]) -> Slot {
     context! {
-        ledger => table(LEDGER.map(|column| column.0), run.trials.iter().map(|trial| {
-            let label = format!("{} repetition {}", trial.lane, trial.repetition + 1);
-            (label, LEDGER.map(|(_, field)| number(field(&trial.ledger) as f64)).to_vec())
+        ledger => table(LEDGER.map(|column| column.0), ledgers(run).map(|(label, ledger)| {
+            (label, LEDGER.map(|(_, field)| number(field(ledger) as f64)).to_vec())
         })),
         sockets => table(SOCKETS.map(|column| column.0), run.sockets.iter().map(|(name, sockets)| {
             (name.clone(), SOCKETS.map(|(_, field)| field(sockets)).to_vec())
         })),
-        stages => table(STAGES.map(|column| column.0), lanes.iter().map(|lane| {
+        stages => table(STAGES.map(|column| column.0), lanes.iter().filter(|lane| run.trials_of(**lane).next().is_some()).map(|lane| {
             (lane.to_string(), STAGES.map(|(_, field)| median_us(run, *lane, field)).to_vec())
         })),
         failures => failures(run),
         environment => environment(&run.environment),
         sums => run.trials.iter().filter(|trial| !trial.bodies_agree()).count(),
     }
+}
+
+/// The books of every trial and every outage, and what they are of.
+fn ledgers(run: &Run) -> impl Iterator<Item = (String, &Ledger)> {
+    let trials = run
+        .trials
+        .iter()
+        .map(|trial| (format!("{} repetition {}", trial.lane, trial.repetition + 1), &trial.ledger));
+    let outages = run.outages.iter().map(|one| {
+        let Outage { lane, fault, policy, hint, window, .. } = one;
+        let repetition = one.repetition + 1;
+        (
+            format!("{lane} {fault}, {policy}, hint {hint}, window {window}, repetition {repetition}"),
+            &one.ledger,
+        )
+    });
+    trials.chain(outages)
 }
 
 fn table<const N: usize>(

@@ -80,8 +80,9 @@ pub fn pairs(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Vec<Vec<f64>> {
     starts.filter(|pairs| !pairs.is_empty()).collect()
 }
 
-/// Trimmed mean of the pairs; bootstrap over starts, then over the pairs inside each.
-fn grouped_effect(metric: &Metric, starts: &[Vec<f64>]) -> Option<Effect> {
+/// Trimmed mean of log ratios by start; bootstrap over starts, then over the pairs inside each.
+#[must_use]
+pub fn grouped_effect(metric: &Metric, starts: &[Vec<f64>]) -> Option<Effect> {
     let mut all: Vec<f64> = starts.concat();
     let (pairs, log) = (all.len(), trimmed_mean(&mut all)?);
     let mut held = Vec::with_capacity(pairs);

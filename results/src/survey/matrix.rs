@@ -69,9 +69,11 @@ pub fn matrices(survey: &Survey) -> Vec<Matrix> {
 }
 
 /// The runs whose numbers may be compared: an invalid one says nothing, and in one of streams of one's own the
-/// openings are among the costs.
+/// openings are among the costs; where connections were broken nothing else was measured.
 fn told(survey: &Survey) -> impl Iterator<Item = (&str, &Run)> {
-    survey.runs().filter(|(_, run)| standing(run) != Standing::Invalid && run.scenario.session.is_none())
+    survey.runs().filter(|(_, run)| {
+        standing(run) != Standing::Invalid && run.scenario.session.is_none() && run.scenario.outage.is_none()
+    })
 }
 
 /// Every lane of any run but the reference, in the order of their first run.

@@ -168,7 +168,8 @@ fn need(survey: &Survey, workload: &Workload, kind: &Kind) -> Option<Need> {
     let reach = if *unit == "ms" { FAR } else { f64::MAX };
     let mut runs: Vec<(f64, &str, &Run)> = survey
         .runs()
-        .filter(|(_, run)| standing(run) != Standing::Invalid && run.scenario.session.is_none())
+        .filter(|(_, run)| standing(run) != Standing::Invalid)
+        .filter(|(_, run)| run.scenario.session.is_none() && run.scenario.outage.is_none())
         .map(|(name, run)| (by.factor(workload, &run.scenario), name, run))
         .filter(|(factor, ..)| *factor <= reach)
         .collect();

@@ -34,6 +34,9 @@ const CURVES: &[(&str, &str)] = &[
     ("cpu", "CPU"),
     ("opening", "Opening"),
     ("size-cpu", "CPU by payload size"),
+    ("survival", "Connections that drop: who is back when"),
+    ("recovery-parts", "Connections that drop: where the time goes"),
+    ("herd", "The herd after a restart"),
 ];
 
 /// Writes `decision.html` into the survey's folder.

@@ -107,7 +107,7 @@ pub fn steps(run: &Run) -> String {
     written(heading, rows)
 }
 
-fn written<H, R>(heading: H, rows: impl Iterator<Item = R>) -> String
+pub(super) fn written<H, R>(heading: H, rows: impl Iterator<Item = R>) -> String
 where
     H: IntoIterator<Item = &'static str>,
     R: IntoIterator<Item = String>,

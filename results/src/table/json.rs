@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::claims::{Judged, judge};
 use crate::conclude::{conclusions, measured, trust};
 use crate::metric::{Better, Tier};
+use crate::outage;
 use crate::stats::{Effect, Interval};
 use crate::summary::{Comparison, Estimate, Row, Summary};
 
@@ -22,12 +23,25 @@ pub fn write(summary: &Summary<'_>) -> String {
         "measured": measured(run),
         "lanes": summary.lanes,
         "metrics": summary.rows.iter().map(|held| row(summary, held)).collect::<Vec<_>>(),
+        "outages": outage::tables(run).iter().map(outages).collect::<Vec<_>>(),
         "ratios": summary.comparisons.iter().map(comparison).collect::<Vec<_>>(),
         "conclusions": summary.comparisons.iter().flat_map(conclusions).collect::<Vec<_>>(),
         "claims": judge(run).iter().map(claim).collect::<Vec<_>>(),
         "warnings": run.warnings,
     });
     format!("{document:#}\n")
+}
+
+/// One of the two tables, its cells as a reader sees them.
+fn outages(table: &outage::Table<'_>) -> Json {
+    let row = |row: &outage::Row<'_>| {
+        let cells = outage::COLUMNS.iter().map(|column| (column.name.to_owned(), (column.cell)(row).into()));
+        json!({
+            "lane": row.lane, "fault": row.fault.to_string(), "policy": row.policy,
+            "cells": cells.collect::<Map<String, Json>>(),
+        })
+    };
+    json!({ "table": table.title(), "rows": table.rows.iter().map(row).collect::<Vec<_>>() })
 }
 
 fn row(summary: &Summary<'_>, row: &Row) -> Json {

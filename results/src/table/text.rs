@@ -6,6 +6,8 @@ use super::{banner, cell, ratio_cell, warning_line, warnings};
 use crate::claims;
 use crate::conclude::{concluded, measured};
 use crate::metric::Metric;
+use crate::outage;
+use crate::run::Run;
 use crate::summary::{Comparison, Standing, Summary, standing};
 
 const WIDTH: usize = 100;
@@ -40,11 +42,12 @@ pub fn write(summary: &Summary<'_>, colour: bool) -> String {
     let mut out = String::new();
     wrapped(&mut out, "", &banner(run), |line| paint(line, tone, colour));
     wrapped(&mut out, "", &measured(run), str::to_owned);
-    for grid in values(summary).split(WIDTH, BETWEEN.len()) {
+    broken(&mut out, run, colour);
+    for grid in values(summary).split(WIDTH, BETWEEN.len()).iter().filter(|grid| !grid.labels.is_empty()) {
         section(
             &mut out,
             "medians over repetitions, quantiles pooled, counts summed [95 % interval]",
-            &grid,
+            grid,
             colour,
         );
     }
@@ -74,6 +77,29 @@ pub fn write(summary: &Summary<'_>, colour: bool) -> String {
         wrapped(&mut out, "- ", &warning_line(warning), str::to_owned);
     }
     out
+}
+
+/// What happened when something broke: what to know first, then both tables.
+fn broken(out: &mut String, run: &Run, colour: bool) {
+    let tables = outage::tables(run);
+    if tables.is_empty() {
+        return;
+    }
+    out.push_str(&format!("\n{}\n", paint("when connections drop", Paint::Bold, colour)));
+    if standing(run) != Standing::Invalid {
+        outage::said(run).iter().for_each(|line| wrapped(out, "- ", line, str::to_owned));
+    }
+    wrapped(out, "- ", &outage::checked(run).0, str::to_owned);
+    for table in tables {
+        out.push('\n');
+        wrapped(out, "", &table.title(), |line| paint(line, Paint::Bold, colour));
+        for (i, grid) in table.grid().split(WIDTH, BETWEEN.len()).iter().enumerate() {
+            if !grid.labels.is_empty() {
+                out.push_str(if i == 0 { "" } else { "\n" });
+                rows(out, grid, colour);
+            }
+        }
+    }
 }
 
 fn label(metric: &Metric) -> String {
@@ -107,6 +133,10 @@ pub fn ratios(comparison: &Comparison) -> Grid {
 
 fn section(out: &mut String, title: &str, grid: &Grid, colour: bool) {
     out.push_str(&format!("\n{}\n", paint(title, Paint::Bold, colour)));
+    rows(out, grid, colour);
+}
+
+fn rows(out: &mut String, grid: &Grid, colour: bool) {
     for (i, line) in grid.lines().iter().enumerate() {
         let line = line.join(BETWEEN);
         let line = line.trim_end();
