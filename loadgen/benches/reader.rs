@@ -251,6 +251,7 @@ fn read_lean(address: SocketAddr, lane: Lane, scenario: &Arc<Scenario>, received
             lane,
             address,
             source: None,
+            path: None,
             client: 0,
             streams: 1,
             scenario,

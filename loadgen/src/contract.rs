@@ -9,8 +9,9 @@ use anyhow::{Context, Result, anyhow};
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as V2Reader, Serializer as _, V2Serializer};
 use results::LatencyHistogram;
+use results::run::outage::{Losses, Parts};
 use results::run::{Bytes, Ending, KernelCounts, Ledger, Slice, Slow, Sockets};
-use scenarios::{Lane, Moment, Payload, Scenario, Schedule, Senders};
+use scenarios::{Case, Lane, Moment, Payload, Scenario, Schedule, Senders};
 use serde::{Deserialize, Serialize};
 
 use crate::recorder::BlockCount;
@@ -39,6 +40,17 @@ pub struct FleetOrder {
     pub browser: Option<usize>,
     /// Sample every so many subscribers; 0 for none.
     pub sample_every: usize,
+    /// What its clients live through, where something is to break.
+    pub endures: Option<Endures>,
+}
+
+/// What clients live through that lose their streams.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Endures {
+    /// What of the scenario's outages.
+    pub case: Case,
+    /// The servers that they turn to, one after the other.
+    pub servers: Vec<SocketAddr>,
 }
 
 /// What to do next. Every further line.
@@ -77,6 +89,20 @@ pub enum FleetCommand {
     /// From now on slow readers read slowly, or like all others and what waits for them; answered by
     /// [`FleetReply::Armed`].
     Slow(bool),
+    /// Let all clients connect that come back when they lose their streams; answered by
+    /// [`FleetReply::Connected`] when all are greeted.
+    Endure,
+    /// Let the kernel drop all that comes on the connections that are open now; answered by
+    /// [`FleetReply::Going`].
+    Blackhole,
+    /// Answer with [`FleetReply::Endured`] when all clients have the last event or have given up, or at the
+    /// deadline.
+    Settle {
+        /// The first sequence number that was not published.
+        end_seq: u64,
+        /// When to give up.
+        deadline: Moment,
+    },
     /// Let the clients come, each for a stream of its own; answered by [`FleetReply::Visited`] when the last
     /// of them is done.
     Visit {
@@ -129,6 +155,8 @@ pub enum FleetReply {
     Joined(Box<Joined>),
     /// What came of streams of their own.
     Visited(Box<Visited>),
+    /// What became of clients that lost their streams.
+    Endured(Box<Endured>),
     /// It cannot do what it was told.
     Failed {
         /// Why, for people.
@@ -199,6 +227,60 @@ pub struct Visited {
     pub witness_sha256: Option<String>,
     /// Failures by kind, with one example each.
     pub failures: BTreeMap<String, (u64, String)>,
+    /// Options of the first connection.
+    pub sockets: Option<Sockets>,
+}
+
+/// The account of clients that lost their streams; as [`results::run::Outage`] says it, moments in ns behind time
+/// zero.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Endured {
+    /// Events by what became of them.
+    pub ledger: Ledger,
+    /// The lost ones by cause.
+    pub lost: Losses,
+    /// Streams that were lost.
+    pub disconnections: u64,
+    /// Those whose client had all events again.
+    pub recovered: u64,
+    /// Attempts to open a stream again.
+    pub attempts: u64,
+    /// Those that failed, by how.
+    pub failed_attempts: BTreeMap<String, u64>,
+    /// How clients noticed.
+    pub noticed: BTreeMap<String, u64>,
+    /// Clients that gave up, by what made them.
+    pub gave_up: BTreeMap<String, u64>,
+    /// The parts of each recovery.
+    pub parts: Parts,
+    /// The same as one, from the log of arrivals.
+    pub unavailable: LatencyHistogram,
+    /// From the beginning of the attempt that opened a stream to its first event.
+    pub to_first_event: LatencyHistogram,
+    /// The largest difference between the two.
+    pub parts_differ_by_ns: u64,
+    /// How late connections were given up for silence.
+    pub silence_late: LatencyHistogram,
+    /// Events that came from the window.
+    pub replayed_events: u64,
+    /// Bytes from open streams to having all events.
+    pub replayed_bytes: u64,
+    /// Bytes of the handshakes that opened streams again.
+    pub handshake_bytes: u64,
+    /// Clients that never had all events again, and had not given up.
+    pub still_away: u64,
+    /// Each client's first attempt: when it was to be, and when it was.
+    pub first_attempts: Vec<(u64, u64)>,
+    /// All attempts.
+    pub begun: Vec<u64>,
+    /// Streams opened again.
+    pub opened: Vec<u64>,
+    /// The last time that each client had all events again.
+    pub caught_up: Vec<u64>,
+    /// Latencies by the tick in which they arrived.
+    pub timeline: Vec<Slice>,
+    /// SHA-256 over the bodies that client 0 received, hex; `None` where it lost any, or is another fleet's.
+    pub received_sha256: Option<String>,
     /// Options of the first connection.
     pub sockets: Option<Sockets>,
 }

@@ -137,6 +137,13 @@ impl Expected {
         Self { late: lane.holds_back(), ..self }
     }
 
+    /// The sequence number of the last event that is due at a moment, if one is.
+    #[must_use]
+    pub fn due(&self, now: Moment) -> Option<u64> {
+        let due = self.slots.partition_point(|slot| slot.intended <= now) as u64;
+        due.checked_sub(1).map(|last| self.first_seq + last)
+    }
+
     /// Whether an event that is not scheduled may be one that an earlier phase left in a buffer: it is no
     /// part of this one.
     #[must_use]

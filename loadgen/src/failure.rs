@@ -22,6 +22,9 @@ pub enum Failure {
     /// The response's status is not the one that opens the stream.
     #[error("status {0}")]
     Status(u16),
+    /// The response says where else to ask.
+    #[error("status {0}, moved to {1}")]
+    Moved(u16, String),
     /// The response is no event stream.
     #[error("content type `{0}` is not text/event-stream")]
     ContentType(String),
@@ -61,6 +64,7 @@ impl Failure {
             Self::TimedOut => "timed-out",
             Self::Protocol(_) => "protocol",
             Self::Status(_) => "status",
+            Self::Moved(..) => "moved",
             Self::ContentType(_) => "content-type",
             Self::StreamReset(_) => "stream-reset",
             Self::GoAway(_) => "go-away",

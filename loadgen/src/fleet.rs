@@ -20,11 +20,14 @@ use crate::failure::Failure;
 use crate::lanes::crowd::{Bell, Crowd, Pace, Timetable};
 use crate::lanes::voice::Voice;
 use crate::lanes::{READ_BUFFER, Subscriber, Target, tls};
+use crate::outage::Herd;
 use crate::session::{self, Clients};
 use crate::upward::Upward;
 
+mod herd;
+
 /// Handshakes under way at once, per process: enough to be quick, below any listen backlog.
-const HANDSHAKES: usize = 64;
+pub const HANDSHAKES: usize = 64;
 
 /// How long answers to the last polls may take.
 const REST: Duration = Duration::from_secs(2);
@@ -116,6 +119,8 @@ struct Fleet {
     /// What messages upward say, where there are any.
     bodies: Option<Arc<Vec<Vec<u8>>>>,
     armed: RefCell<Option<Armed>>,
+    /// Clients that come back when they lose their streams, where something is to break.
+    herd: RefCell<Option<Herd>>,
 }
 
 impl Fleet {
@@ -131,6 +136,7 @@ impl Fleet {
         let target = Target {
             lane: order.lane,
             address: order.address,
+            path: None,
             source: None,
             client: 0,
             streams: 1,
@@ -142,7 +148,17 @@ impl Fleet {
         let bodies = (order.scenario.upstream > 0.0).then(|| Arc::new(upstream::bodies(&order.scenario)));
         let handshakes = Arc::new(Semaphore::new(order.browser.unwrap_or(HANDSHAKES)));
         let streams = usize::try_from(order.scenario.streams_of(order.lane))?;
-        Ok(Self { target, streams, order, handshakes, crowd, slow_from, bodies, armed: None.into() })
+        Ok(Self {
+            target,
+            streams,
+            order,
+            handshakes,
+            crowd,
+            slow_from,
+            bodies,
+            armed: None.into(),
+            herd: None.into(),
+        })
     }
 
     async fn obey(&self, command: FleetCommand) -> FleetReply {
@@ -174,6 +190,9 @@ impl Fleet {
             FleetCommand::Close { end_seq } => self.close(end_seq).await,
             FleetCommand::Joins => FleetReply::Joined(Box::new(desk::at(|desk| desk.joined()))),
             FleetCommand::Visit { start } => self.visit(start).await,
+            FleetCommand::Endure => self.endure().await,
+            FleetCommand::Blackhole => self.blackhole(),
+            FleetCommand::Settle { end_seq, deadline } => self.settle(end_seq, deadline).await,
             FleetCommand::Exit => std::process::exit(0),
         }
     }
@@ -243,6 +262,10 @@ impl Fleet {
         let Armed { start, schedule, senders } = &armed;
         let upward = senders.map(|senders| Upward::new(scenario, *start, schedule, senders));
         let expected = Expected::new(scenario, &self.order.payload, *start, schedule).on(self.order.lane);
+        if let Some(herd) = &*self.herd.borrow() {
+            herd.arm(expected, *start, schedule);
+            return FleetReply::Armed;
+        }
         desk::at(|desk| {
             desk.expect_echoes(upward);
             desk.arm(expected, name_on_wire(scenario), self.order.first_client);

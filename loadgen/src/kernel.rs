@@ -28,6 +28,7 @@ const TCP_INFO_BYTES: usize = 256;
 /// sent its FIN.
 const FIN_CAME: [u8; 4] = [6, 8, 9, 11];
 const ESTABLISHED: u32 = 1 << 1;
+const LISTENING: u32 = 1 << 10;
 
 /// Which end of the connections the port belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,10 +149,37 @@ fn unread(stream: &TcpStream) -> io::Result<u64> {
     }
 }
 
+/// Connections to a port of this machine that wait to be accepted.
+///
+/// # Errors
+/// The kernel has no `sock_diag`, or refuses.
+pub fn accept_queue(port: u16) -> Result<u64> {
+    // sock_diag(7), `idiag_rqueue`: of a listening socket "the number of pending connections".
+    Ok(dump_in(LISTENING, port, End::Server)?.iter().map(|one| one.receive_queue).sum())
+}
+
+/// Connections that the kernel has dropped because a listen queue was full, on the whole machine (`nstat`'s
+/// `TcpExtListenOverflows`).
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn listen_overflows() -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/net/netstat").context("cannot read /proc/net/netstat")?;
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let mut both = names.split(' ').zip(values.split(' '));
+    let found = both.find(|(name, _)| *name == "ListenOverflows").and_then(|(_, value)| value.parse().ok());
+    found.context("/proc/net/netstat does not tell of listen queues that overflow")
+}
+
 fn dump(port: u16, end: End) -> Result<Vec<Counters>> {
+    dump_in(ESTABLISHED, port, end)
+}
+
+fn dump_in(states: u32, port: u16, end: End) -> Result<Vec<Counters>> {
     let netlink: OwnedFd =
         socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)?;
-    sendto(netlink.as_raw_fd(), &request(port, end), &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
+    sendto(netlink.as_raw_fd(), &request(states, port, end), &NetlinkAddr::new(0, 0), MsgFlags::empty())?;
     let (mut buffer, mut found) = (vec![0u8; 1 << 18], Vec::new());
     loop {
         let length = recv(netlink.as_raw_fd(), &mut buffer, MsgFlags::empty())?;
@@ -161,15 +189,15 @@ fn dump(port: u16, end: End) -> Result<Vec<Counters>> {
     }
 }
 
-/// `nlmsghdr` and `inet_diag_req_v2`, IPv4 TCP, established, one port.
-fn request(port: u16, end: End) -> Vec<u8> {
+/// `nlmsghdr` and `inet_diag_req_v2`, IPv4 TCP, sockets in these states, one port.
+fn request(states: u32, port: u16, end: End) -> Vec<u8> {
     let mut out = Vec::with_capacity(MESSAGE);
     out.extend(72u32.to_ne_bytes());
     out.extend(REQUEST.to_ne_bytes());
     out.extend(DUMP.to_ne_bytes());
     out.extend([0; 8]); // sequence and port id
     out.extend([2 /* AF_INET */, TCP, 1 << (INFO - 1), 0]);
-    out.extend(ESTABLISHED.to_ne_bytes());
+    out.extend(states.to_ne_bytes());
     let (source, destination) = match end {
         End::Server => (port, 0),
         End::Client => (0, port),

@@ -15,7 +15,8 @@ use crate::contract::{FleetCommand, FleetReply, Joined, Phase};
 use crate::kernel;
 use crate::usage;
 use crate::worker::PATIENCE;
-use pair::{Pair, merge, unexpected};
+use pair::{Pair, merge};
+pub use pair::{spell, unexpected};
 
 mod joining;
 mod pair;

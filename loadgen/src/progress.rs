@@ -87,6 +87,12 @@ impl Progress {
 /// About how long a plan takes: its timetable, with what start-up and warm-up were seen to need.
 #[must_use]
 pub fn planned(plan: &Plan) -> Duration {
+    if let Some(outage) = &plan.scenario.outage {
+        let trials: usize = plan.lanes().iter().map(|lane| outage.cases(*lane).len()).sum();
+        let connects = Duration::from_micros(200 * plan.scenario.subscribers.0);
+        let each = plan.scenario.duration.0 + connects + Duration::from_millis(800);
+        return each * u32::try_from(trials * plan.repetitions.len()).unwrap_or(u32::MAX);
+    }
     let blocks: u64 = plan.repetitions.iter().filter_map(|r| r.blocks.last()).map(|last| last.end_ns()).sum();
     let repetitions = u32::try_from(plan.repetitions.len()).unwrap_or(u32::MAX);
     let slices = plan.warmup(plan.scenario.warmup.0, &vec![0; plan.lanes().len()]);

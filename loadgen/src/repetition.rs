@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use results::run::{KernelCounts, Opening, Sockets, Trial};
 use scenarios::{Block, Carrier, Http2, Lane, Moment, Payload, Plan, Repetition, Scenario, Schedule};
-use servers::contract::Totals;
+use servers::contract::SocketFacts;
 
 use crate::contract::Joined;
 use crate::heartbeats;
@@ -194,7 +194,8 @@ fn measure(
         costs.truncate(blocks_done(&measured));
         let after = lane.totals()?;
         let done = lane.kernel()?;
-        sockets.extend(socket_rows(lane, &plan.scenario, &joined, &after));
+        let server = after.first().and_then(|totals| totals.sockets.as_ref());
+        sockets.extend(socket_rows(lane.lane, &plan.scenario, joined.sockets.as_ref(), server));
         if costs.is_empty() {
             continue;
         }
@@ -246,14 +247,13 @@ fn shifted(blocks: &[Block], next_seq: &[u64]) -> Vec<Block> {
 
 /// The options of a lane's sockets, by lane and side.
 pub fn socket_rows(
-    lane: &LaneProcesses,
+    lane: Lane,
     scenario: &Scenario,
-    joined: &Joined,
-    totals: &[Totals],
+    client: Option<&Sockets>,
+    server: Option<&SocketFacts>,
 ) -> Vec<(String, Sockets)> {
-    let client = joined.sockets.clone().map(|sockets| (format!("{} client", lane.lane), sockets));
-    let facts = totals.first().and_then(|totals| totals.sockets.clone());
-    let server = facts.map(|facts| {
+    let client = client.cloned().map(|sockets| (format!("{lane} client"), sockets));
+    let server = server.cloned().map(|facts| {
         let sockets = Sockets {
             congestion: facts.congestion,
             nodelay: facts.nodelay,
@@ -263,9 +263,9 @@ pub fn socket_rows(
             read_buffer_bytes: facts.read_buffer_bytes,
             backlog: facts.backlog,
             tls: None,
-            http2: (lane.lane.carrier == Carrier::H2).then(|| Http2::of(lane.lane, scenario)),
+            http2: (lane.carrier == Carrier::H2).then(|| Http2::of(lane, scenario)),
         };
-        (format!("{} server", lane.lane), sockets)
+        (format!("{lane} server"), sockets)
     });
     client.into_iter().chain(server).collect()
 }

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use results::Run;
-use results::run::{SCHEMA, Severity, Warning};
+use results::run::{Outage, SCHEMA, Severity, Warning};
 use scenarios::Plan;
 
 use crate::lane::Cores;
 use crate::progress::Progress;
 use crate::repetition::{self, Repeated};
-use crate::{environment, heartbeats, memory, preflight, session, steps, sweep, tabs, validity};
+use crate::{environment, heartbeats, memory, outage, preflight, session, steps, sweep, tabs, validity};
 
 /// Runs a plan and saves it into `folder` as it grows. A worker's death or a refused connection
 /// comes back beside the run, which holds what was measured before.
@@ -97,6 +97,18 @@ fn phases(
         if stopped() {
             return Ok(());
         }
+        if let Some(outage) = &plan.scenario.outage {
+            let complete = outage::run::run(plan, index as u64, cores, progress, stop, |one, sockets| {
+                progress.line(&told(&one));
+                run.warnings.extend(results::outage::doubts(&one, outage.resume));
+                run.outages.push(one);
+                run.sockets.extend(sockets);
+                save(run, folder)
+            })?;
+            run.partial = !(complete && index + 1 == plan.repetitions.len());
+            save(run, folder)?;
+            continue;
+        }
         let repeated = match &plan.scenario.session {
             None => repetition::run(plan, index, cores, progress, stop)?,
             Some(session) => session::run::run(plan, session, index, cores, progress, stop)?,
@@ -140,4 +152,17 @@ fn said(run: &Run, index: usize, of: usize) -> String {
         format!("{} {p50}, {} of {} delivered", trial.lane, trial.ledger.delivered, trial.ledger.expected)
     });
     format!("repetition {} of {of}: {}", index + 1, lanes.collect::<Vec<_>>().join(" · "))
+}
+
+/// One outage in a line.
+fn told(outage: &Outage) -> String {
+    let Outage { lane, fault, own_policy, ledger, clients, still_away, .. } = outage;
+    let blind = outage.unavailable.quantile(0.5).map_or("for good".to_owned(), |nanos| {
+        format!("{:.2} s at the median", std::time::Duration::from_nanos(nanos).as_secs_f64())
+    });
+    let away = still_away + outage.gave_up.values().sum::<u64>();
+    format!(
+        "{lane}: {fault}, {own_policy}: blind {blind}, {} of {} delivered, {away} of {clients} stayed away",
+        ledger.delivered, ledger.expected
+    )
 }

@@ -48,9 +48,26 @@ pub fn of(pids: &[u32]) -> Result<Usage> {
     })
 }
 
-fn of_one(pid: u32) -> Result<Usage> {
+/// CPU time of a process since it began, ns.
+///
+/// # Errors
+/// It is gone.
+pub fn cpu_ns(pid: u32) -> Result<u64> {
     let clock = ClockId::pid_cpu_clock_id(Pid::from_raw(i32::try_from(pid)?))?;
-    let cpu_ns = u64::try_from(clock_gettime(clock)?.num_nanoseconds())?;
+    Ok(u64::try_from(clock_gettime(clock)?.num_nanoseconds())?)
+}
+
+/// Resident memory of a process, bytes: rougher than PSS, and read at once however much it is.
+///
+/// # Errors
+/// It is gone.
+pub fn rss_bytes(pid: u32) -> Result<u64> {
+    let pages = Process::new(i32::try_from(pid)?)?.statm()?.resident;
+    Ok(pages * procfs::page_size())
+}
+
+fn of_one(pid: u32) -> Result<Usage> {
+    let cpu_ns = cpu_ns(pid)?;
     let process = Process::new(i32::try_from(pid)?)?;
     let kernel_ns = process.stat()?.stime * tick_ns();
     let mut switches = 0;

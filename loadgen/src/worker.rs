@@ -7,7 +7,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -90,6 +90,21 @@ impl Worker {
             Err(RecvTimeoutError::Timeout) => {
                 bail!("{} did not answer within {} s", self.name, patience.as_secs())
             }
+        }
+    }
+
+    /// Reads one reply, if there is one.
+    ///
+    /// # Errors
+    /// The process is gone, or says what it should not.
+    pub fn try_hear<T: DeserializeOwned>(&mut self) -> Result<Option<T>> {
+        match self.lines.try_recv() {
+            Ok(line) => {
+                let said = || format!("{} said what is no reply", self.name);
+                serde_json::from_str(&line).map(Some).with_context(said)
+            }
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => bail!("{}", self.gone()),
         }
     }
 

@@ -167,6 +167,7 @@ fn converse(address: SocketAddr, lane: Lane, path: &str) -> Vec<u8> {
         lane,
         address,
         source: None,
+        path: None,
         client: 0,
         streams: 1,
         scenario: Arc::new(scenario()),

@@ -11,6 +11,8 @@ mod common;
 mod idle;
 #[path = "runs/messages.rs"]
 mod messages;
+#[path = "runs/outages.rs"]
+mod outages;
 #[path = "runs/polling.rs"]
 mod polling;
 mod processes;

@@ -176,3 +176,94 @@ mod defaults {
         Span(Duration::from_secs(1))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+
+    fn loaded(overrides: &[(&str, &str)]) -> Result<Scenario, String> {
+        let overrides: Vec<_> =
+            overrides.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        Scenario::load("reconnect", &overrides).map(|(_, scenario)| scenario).map_err(|err| err.to_string())
+    }
+
+    #[test]
+    fn names_read_back_and_wrong_ones_are_explained() {
+        for (name, _) in crate::catalog::all() {
+            let (_, scenario) = Scenario::load(name, &[]).unwrap();
+            for policy in scenario.outage.iter().flat_map(|outage| &outage.policies) {
+                assert_eq!(policy.to_string().parse(), Ok(*policy));
+            }
+        }
+        for text in ["none", "2s", "1s..5s"] {
+            assert_eq!(text.parse::<Hint>().unwrap().to_string(), text);
+        }
+        assert!("eventsauce".parse::<Policy>().unwrap_err().contains("`eventsource`"));
+        assert!("5s..1s".parse::<Hint>().is_err() && "soon".parse::<Hint>().is_err());
+    }
+
+    #[test]
+    fn a_policy_is_tried_where_it_fits_and_a_hint_where_it_is_heeded() {
+        let set = [
+            ("outage.faults", "[{ kind = \"reset\" }]"),
+            ("outage.policies", "[\"native\", \"rfc6455\", \"full-jitter\"]"),
+            ("outage.hints", "[\"none\", \"2s\"]"),
+        ];
+        let outage = loaded(&set).unwrap().outage.unwrap();
+        let cases = |lane: &str| -> Vec<String> {
+            let cases = outage.cases(lane.parse().unwrap());
+            cases.iter().map(|case| format!("{} {}", case.policy, case.hint)).collect()
+        };
+        assert_eq!(cases("sse-h2"), ["native none", "native 2s", "full-jitter none"]);
+        assert_eq!(cases("ws-h1"), ["native none", "rfc6455 none", "full-jitter none"]);
+        let own = |policy: Policy, transport| policy.on(transport).map(|own| own.to_string());
+        assert_eq!(own(Policy::Native, Transport::Sse), Some("eventsource".into()));
+        assert_eq!(own(Policy::Native, Transport::Ws), Some("reconnecting-websocket".into()));
+        assert_eq!(own(Policy::Rfc6455, Transport::Sse), None);
+    }
+
+    #[test]
+    fn what_a_stream_is_told_is_drawn_for_it_and_scaled() {
+        let told = |hint: &str, count| hint.parse::<Hint>().unwrap().draw(1, count, 0.5);
+        assert_eq!((told("none", 0), told("2s", 0), told("2s", 9)), (None, Some(1_000), Some(1_000)));
+        let drawn: Vec<u64> = (0..500).filter_map(|count| told("1s..5s", count)).collect();
+        let (low, high) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
+        assert!((500..520).contains(low) && (2_480..=2_500).contains(high), "{low} {high}");
+    }
+
+    #[test]
+    fn the_moment_of_a_fault_is_drawn_anew_for_each_repetition() {
+        let outage =
+            loaded(&[("outage.faults", "[{kind = \"reset\", at = \"1s\", within = \"2s\"}]")]).unwrap();
+        let outage = outage.outage.unwrap();
+        let moments: Vec<u64> = (0..50).map(|repetition| outage.comes_ns(0, 1, repetition)).collect();
+        assert!(moments.iter().all(|ns| (1_000_000_000..=3_000_000_000).contains(ns)));
+        assert!(moments.windows(2).all(|two| two[0] != two[1]));
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused_with_what_to_do() {
+        let cases = [
+            ("outage.faults", "[{kind = \"stop\"}]", "needs `down`"),
+            ("outage.faults", "[{kind = \"reset\", down = \"1s\"}]", "leave out `down`"),
+            ("outage.faults", "[{kind = \"reset\", every = \"1s\"}]", "leave out `every`"),
+            ("outage.faults", "[{kind = \"churn\", down = \"1s\"}]", "needs `every`"),
+            ("outage.faults", "[{kind = \"drain\", at = \"1m\"}]", "lengthen that"),
+            ("outage.faults", "[{kind = \"blackhole\"}]", "set `heartbeat` and `silence`"),
+            ("outage.faults", "[{kind = \"idle\", down = \"100ms\"}]", "above `idle_timeout`"),
+            ("outage.faults", "[]", "at least one of each"),
+            ("outage.policies", "[\"rfc6455\"]", "`native` and `full-jitter` fit every lane"),
+            ("outage.silence", "1s", "there must be heartbeats"),
+            ("lanes", "[\"raw\"]", "no clients that come back"),
+            ("lanes", "[\"poll-h1\"]", "lanes that have them: sse-h1"),
+            ("identity", "id", "identity = \"id+event\""),
+            ("upstream", "1", "goes without `upstream`"),
+            ("subscribers", "19k", "at most 18000"),
+        ];
+        for (key, value, said) in cases {
+            let text = loaded(&[(key, value)]).unwrap_err();
+            assert!(text.contains(said), "{key}={value}: {text}");
+        }
+    }
+}

@@ -58,6 +58,7 @@ impl Pair {
             core: place.cores.client,
             browser: place.browser,
             sample_every: usize::try_from(share.div_ceil(SAMPLED)).context("too many subscribers")?,
+            endures: None,
         };
         let mut fleet = Worker::start("fleet", format!("the generator of lane {lane}"), &order)?;
         let reply = fleet.hear(PATIENCE)?;

@@ -127,6 +127,25 @@ impl Decoder {
         }
     }
 
+    /// The reconnection time that the stream asked for last, milliseconds, where there is such.
+    #[must_use]
+    pub const fn retry(&self) -> Option<u64> {
+        match &self.wire {
+            Wire::Sse(sse) => sse.events().retry(),
+            Wire::Ws(_) | Wire::Raw(_) | Wire::Poll(_) => None,
+        }
+    }
+
+    /// Whether its stream has come to an end that it tells itself.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        match &self.wire {
+            Wire::Sse(sse) => sse.is_complete(),
+            Wire::Ws(ws) => ws.close_code().is_some(),
+            Wire::Raw(_) | Wire::Poll(_) => false,
+        }
+    }
+
     /// Says goodbye with this code, unless that was said; whether the server then ends the connection.
     pub fn leave(&mut self, code: u16) -> bool {
         match &mut self.wire {

@@ -51,14 +51,16 @@ impl Handshake {
         let (host, client) = (target.address, target.client);
         match self.transport {
             Transport::Sse => format!(
-                "GET {SSE_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\n\
+                "GET {} HTTP/1.1\r\nhost: {host}\r\n\
                  accept: text/event-stream\r\n{}cache-control: no-store\r\n{}\r\n",
+                target.path.as_deref().unwrap_or(&format!("{SSE_PATH}?client={client}")),
                 if self.coding.is_gzip() { "accept-encoding: gzip\r\n" } else { "" },
                 last_id(target).map_or(String::new(), |id| format!("last-event-id: {id}\r\n"))
             ),
             Transport::Ws => format!(
-                "GET {WS_PATH}?client={client} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+                "GET {WS_PATH}?client={client}{} HTTP/1.1\r\nhost: {host}\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
                  sec-websocket-version: 13\r\nsec-websocket-key: {}\r\n{}\r\n",
+                after(target),
                 self.key.as_deref().unwrap_or_default(),
                 self.coding.takeover().map_or(String::new(), |takeover| {
                     format!("sec-websocket-extensions: {}\r\n", deflate::offer(takeover))
@@ -130,18 +132,22 @@ impl Handshake {
             return Self::poll_fields(target, &poll::path(lane.transport, b""));
         }
         let text = |name, text: &str| (name, text.to_owned());
-        let path = |path| (":path", format!("{path}?client={}", client + stream as u64));
         let scheme = text(":scheme", if lane.tls { "https" } else { "http" });
         let authority = (":authority", address.to_string());
         if lane.transport == Transport::Ws {
             let offer = lane.coding.takeover().map(deflate::offer);
             let connect = [text(":method", "CONNECT"), text(":protocol", "websocket"), scheme];
-            let fields = [path(WS_PATH), authority, text("sec-websocket-version", "13")];
+            let path = (":path", format!("{WS_PATH}?client={}{}", client + stream as u64, after(target)));
+            let fields = [path, authority, text("sec-websocket-version", "13")];
             let offer = offer.map(|offer| text("sec-websocket-extensions", offer));
             return connect.into_iter().chain(fields).chain(offer).collect();
         }
         let coding = lane.coding.is_gzip().then(|| text("accept-encoding", "gzip"));
-        let fields = [text(":method", "GET"), scheme, path(SSE_PATH), authority];
+        let path = match &target.path {
+            Some(path) => text(":path", path),
+            None => (":path", format!("{SSE_PATH}?client={}", client + stream as u64)),
+        };
+        let fields = [text(":method", "GET"), scheme, path, authority];
         let accept = text("accept", "text/event-stream");
         let more = [Some(accept), coding, Some(text("cache-control", "no-store"))];
         let last_id = last_id(target).map(|id| ("last-event-id", id));
@@ -229,6 +235,11 @@ fn last_id(target: &Target) -> Option<String> {
     (!target.after.is_empty()).then(|| String::from_utf8_lossy(&target.after).into_owned())
 }
 
+/// The same of a WebSocket, which a browser gives no header fields: part of the address, as the servers' own protocol has it.
+fn after(target: &Target) -> String {
+    last_id(target).map_or_else(String::new, |id| format!("&after={id}"))
+}
+
 /// Reads a response head: its length, `None` while it is incomplete.
 ///
 /// # Errors
@@ -273,6 +284,10 @@ pub fn body(response: &Response<'_, '_>, coding: Coding) -> Result<Body, Failure
 fn check_status(response: &Response<'_, '_>, expected: u16) -> Result<(), Failure> {
     match response.code {
         Some(code) if code == expected => Ok(()),
+        // Fetch 2.2.6: a redirect status is one of these.
+        Some(code @ (301 | 302 | 303 | 307 | 308)) if header(response, "location").is_some() => {
+            Err(Failure::Moved(code, header(response, "location").unwrap_or_default().to_owned()))
+        }
         code => Err(Failure::Status(code.unwrap_or_default())),
     }
 }

@@ -220,7 +220,28 @@ impl Layer {
     pub const fn close_code(&self) -> Option<u16> {
         match self {
             Self::One(decoder) => decoder.close_code(),
-            Self::Many(_) | Self::Again(_) => None,
+            Self::Many(h2) => h2.close_code(),
+            Self::Again(_) => None,
+        }
+    }
+
+    /// The reconnection time that its stream asked for last, milliseconds.
+    #[must_use]
+    pub fn retry(&self) -> Option<u64> {
+        match self {
+            Self::One(decoder) => decoder.retry(),
+            Self::Many(h2) => h2.retry(),
+            Self::Again(_) => None,
+        }
+    }
+
+    /// Whether its stream has come to an end that it tells itself, and did not just stop.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        match self {
+            Self::One(decoder) => decoder.is_complete(),
+            Self::Many(h2) => h2.live().next().is_none(),
+            Self::Again(_) => false,
         }
     }
 

@@ -7,6 +7,7 @@
 use std::io::{self, Write as _};
 use std::net::TcpStream;
 use std::ops::Range;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use nix::sys::socket::{setsockopt, sockopt::ReceiveTimestampns};
@@ -41,6 +42,12 @@ pub struct Lean {
     handshake_up: u64,
     /// Bytes of its streams before the present one.
     past: Bytes,
+}
+
+impl AsRawFd for Lean {
+    fn as_raw_fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
 }
 
 /// TLS, and what of it belongs to handshakes.
@@ -216,6 +223,18 @@ impl Lean {
     #[must_use]
     pub const fn close_code(&self) -> Option<u16> {
         self.layer.close_code()
+    }
+
+    /// The reconnection time that its stream asked for last, milliseconds.
+    #[must_use]
+    pub fn retry(&self) -> Option<u64> {
+        self.layer.retry()
+    }
+
+    /// Whether its stream has come to an end that it tells itself, and did not just stop.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.layer.is_complete()
     }
 
     /// From now on it lives on when its stream is over, to be asked [again](Self::again).

@@ -55,6 +55,8 @@ pub struct Target {
     pub lane: Lane,
     /// The server.
     pub address: SocketAddr,
+    /// The path to ask for, in place of the lane's own: where an event stream was redirected to.
+    pub path: Option<Arc<str>>,
     /// The source address, where the ports of one do not suffice; `None` leaves it to the kernel.
     pub source: Option<IpAddr>,
     /// The number it names itself by.

@@ -87,6 +87,13 @@ impl Sse {
         }
     }
 
+    /// Whether its body has ended as it said that it would; one that ends with its connection cannot say so, and
+    /// then any end is good (RFC 9112 6.3).
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.body.is_done() || matches!(self.body, Body::UntilClose)
+    }
+
     /// Bytes of the body by layer.
     #[must_use]
     pub fn counts(&self) -> Bytes {

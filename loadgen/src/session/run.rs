@@ -56,7 +56,8 @@ pub fn run(
         let lane = &mut lanes[number];
         progress.say(&format!("{}: {} streams of their own", lane.lane, plan.scenario.subscribers));
         let (trial, joined, totals) = visit(lane, &plan.scenario, session, index as u64, stop)?;
-        repeated.sockets.extend(socket_rows(lane, &plan.scenario, &joined, &totals));
+        let server = totals.first().and_then(|totals| totals.sockets.as_ref());
+        repeated.sockets.extend(socket_rows(lane.lane, &plan.scenario, joined.sockets.as_ref(), server));
         repeated.trials.push(trial);
         repeated.complete = done + 1 == order.len();
     }

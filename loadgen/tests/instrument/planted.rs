@@ -92,6 +92,7 @@ fn ledger_of(lane: Lane, seqs: Vec<u64>, corrupt: bool) -> Ledger {
         browser: None,
         sample_every: 0,
         scenario: scenario.clone(),
+        endures: None,
     };
     let mut fleet = Worker::start("fleet", "the fleet".into(), &order).unwrap();
     let _ready: FleetReply = fleet.hear(PATIENCE).unwrap();

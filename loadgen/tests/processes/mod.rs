@@ -65,7 +65,7 @@ impl Worker {
     }
 }
 
-/// The program while it measures `smoke` into `run` of a folder of its own.
+/// The program while it measures into `run` of a folder of its own.
 pub struct Measuring {
     child: Child,
     stderr: BufReader<ChildStderr>,
@@ -74,9 +74,14 @@ pub struct Measuring {
 
 impl Measuring {
     pub fn start(options: &str) -> Self {
+        let arguments = ["-s", "smoke", "--set", "sweep=[]"].into_iter();
+        Self::of(&arguments.chain(options.split_whitespace()).collect::<Vec<_>>())
+    }
+
+    /// Any other measurement.
+    pub fn of(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let arguments = ["-s", "smoke", "-o", "run", "--set", "sweep=[]"].into_iter();
-        let arguments: Vec<&str> = arguments.chain(options.split_whitespace()).collect();
+        let arguments = [arguments, &["-o", "run"]].concat();
         let mut child = command(LOADGEN, folder.path(), &arguments).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Self { child, stderr, folder }

@@ -121,6 +121,9 @@ pub struct H2 {
     over: Option<Failure>,
     /// Whether it lives on without streams, to be asked again.
     keeps: bool,
+    /// What the last stream that said so closed with, and asked for.
+    close_code: Option<u16>,
+    retry: Option<u64>,
 }
 
 /// What the peer has said of itself.
@@ -135,6 +138,18 @@ struct Peer {
 }
 
 impl H2 {
+    /// The code with which a server said goodbye on a stream, where there are such.
+    #[must_use]
+    pub const fn close_code(&self) -> Option<u16> {
+        self.close_code
+    }
+
+    /// The reconnection time that a stream asked for last, milliseconds.
+    #[must_use]
+    pub const fn retry(&self) -> Option<u64> {
+        self.retry
+    }
+
     /// A connection of as many streams as the target says; its first words, and the first request if it
     /// may be sent at once, are in the outbox.
     #[must_use]
@@ -169,6 +184,8 @@ impl H2 {
             exact: false,
             over: None,
             keeps: false,
+            close_code: None,
+            retry: None,
         };
         if connection.polls.is_some() {
             connection.heads.pass(":path");

@@ -189,6 +189,7 @@ mod tests {
             lane: "longpoll-h2".parse().unwrap(),
             address: "127.0.0.1:8080".parse().unwrap(),
             source: None,
+            path: None,
             client: 0,
             scenario: Arc::new(Scenario::load("smoke", &[]).unwrap().1),
             streams: 1,

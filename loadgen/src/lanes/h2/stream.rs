@@ -88,6 +88,22 @@ impl Stream {
         }
     }
 
+    /// The code with which its server said goodbye, where there are such.
+    pub const fn close_code(&self) -> Option<u16> {
+        match &self.state {
+            State::Open(decoder) => decoder.close_code(),
+            State::Idle | State::Asked | State::Ended | State::Left => None,
+        }
+    }
+
+    /// The reconnection time that it asked for last, milliseconds.
+    pub const fn retry(&self) -> Option<u64> {
+        match &self.state {
+            State::Open(decoder) => decoder.retry(),
+            State::Idle | State::Asked | State::Ended | State::Left => None,
+        }
+    }
+
     /// From now on its events have their exact place also where that costs something.
     pub fn pinpoint(&mut self) {
         match &mut self.state {

@@ -144,6 +144,9 @@ impl H2 {
             hear(Told::Event(number, event, end));
         });
         self.received += bytes.len() as u64;
+        // Read before the stream is over, and its decoder gone.
+        self.close_code = stream.close_code().or(self.close_code);
+        self.retry = stream.retry().or(self.retry);
         self.speak(number);
         if let Err(failure) = fed {
             self.leave(number, &failure, hear);

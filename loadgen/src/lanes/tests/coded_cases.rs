@@ -49,6 +49,7 @@ async fn lock_step(lane: Lane) {
         lane,
         address,
         source: None,
+        path: None,
         client: 0,
         streams: if lane.mux { SUBSCRIBERS } else { 1 },
         scenario: Arc::clone(&scenario),

@@ -50,6 +50,7 @@ pub fn connection(lane: &str, streams: usize) -> H2 {
         lane,
         address,
         source: None,
+        path: None,
         client: 7,
         scenario,
         streams,

@@ -120,7 +120,17 @@ struct Session {
 fn target(lane: &str, address: SocketAddr) -> Target {
     let scenario = Arc::new(Scenario::load("smoke", &[]).unwrap().1);
     let lane = lane.parse::<Lane>().unwrap();
-    Target { lane, address, source: None, client: 7, streams: 1, scenario, tls: None, after: Vec::new() }
+    Target {
+        lane,
+        address,
+        path: None,
+        source: None,
+        client: 7,
+        streams: 1,
+        scenario,
+        tls: None,
+        after: Vec::new(),
+    }
 }
 
 /// Connects and reads to the end.

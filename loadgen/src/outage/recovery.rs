@@ -1,0 +1,238 @@
+//! One recovery by its parts, and the log from which the same time is found again without them. No I/O, no clock.
+
+use scenarios::Moment;
+
+use crate::expect::Expected;
+
+/// A client between the last event of a stream that it lost and having all events again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    /// When the last event had arrived.
+    last: Moment,
+    /// When it knew that its stream is over.
+    pub known: Moment,
+    /// In all waiting, and in all attempts, ns.
+    pub waited_ns: u64,
+    pub tried_ns: u64,
+    pub attempts: u64,
+    /// The present stream, if there is one.
+    stream: Option<Stream>,
+    caught_up: Moment,
+}
+
+/// The stream that follows the lost one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stream {
+    opened: Moment,
+    /// The last event that was due then.
+    due: Option<u64>,
+    /// Bytes of its connection that had come by then.
+    offset: u64,
+    first: Option<Moment>,
+}
+
+impl Episode {
+    /// A stream is over, whose last event had arrived at `last`.
+    pub const fn begin(last: Moment, known: Moment) -> Self {
+        Self { last, known, waited_ns: 0, tried_ns: 0, attempts: 0, stream: None, caught_up: known }
+    }
+
+    /// A stream is open again, at which time event `due` was the last that was due.
+    pub const fn opened(&mut self, now: Moment, due: Option<u64>, offset: u64) {
+        self.stream = Some(Stream { opened: now, due, offset, first: None });
+    }
+
+    /// That stream is over too: it was an attempt that failed.
+    pub const fn relapse(&mut self, now: Moment) {
+        if let Some(stream) = self.stream.take() {
+            self.tried_ns += now.nanos_since(stream.opened);
+        }
+    }
+
+    /// An event arrives; whether it is the first of its stream.
+    pub fn hears(&mut self, now: Moment) -> bool {
+        let Some(stream) = &mut self.stream else { return false };
+        stream.first.replace(stream.first.unwrap_or(now)).is_none()
+    }
+
+    /// Whether an event was due before the stream opened.
+    pub fn was_due(&self, seq: u64) -> bool {
+        self.stream.and_then(|stream| stream.due).is_some_and(|due| seq <= due)
+    }
+
+    /// Whether a client that has all events below `next` is where it would be without the loss.
+    pub fn has_all(&self, next: u64) -> bool {
+        self.stream.is_some_and(|stream| stream.due.is_none_or(|due| due < next))
+    }
+
+    /// It has all events that were due; so many bytes of its connection had come by then. Those since it was open.
+    pub fn catch_up(&mut self, now: Moment, offset: u64) -> u64 {
+        self.caught_up = now;
+        self.stream.map_or(0, |stream| offset.saturating_sub(stream.offset))
+    }
+
+    /// Detect, back off, connect, first event, catch up, ns.
+    pub fn parts_ns(&self) -> [u64; 5] {
+        let Some(stream) = self.stream else { return [0; 5] };
+        let first = stream.first.unwrap_or(self.caught_up);
+        [
+            self.known.nanos_since(self.last),
+            self.waited_ns,
+            self.tried_ns,
+            first.nanos_since(stream.opened),
+            self.caught_up.nanos_since(first),
+        ]
+    }
+}
+
+/// What arrived when at one client, and when its streams were opened again.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// When, and the event behind the latest that it has then.
+    arrivals: Vec<(Moment, u64)>,
+    opens: Vec<Moment>,
+}
+
+impl Log {
+    /// It had been greeted when all begins, with the event before `first`.
+    pub fn greet(&mut self, when: Moment, first: u64) {
+        self.arrivals = vec![(when, first)];
+    }
+
+    /// The event behind the latest that it has, or knows that it cannot have.
+    pub fn next(&self) -> u64 {
+        self.arrivals.last().map_or(0, |(_, next)| *next)
+    }
+
+    /// An event arrives, or word that those up to it cannot be had.
+    pub fn arrived(&mut self, when: Moment, seq: u64) {
+        self.arrivals.push((when, self.next().max(seq + 1)));
+    }
+
+    /// A stream is open again.
+    pub fn opened(&mut self, when: Moment) {
+        self.opens.push(when);
+    }
+
+    /// From the last arrival before a loss that was noticed at `known` to having all that was due when a stream
+    /// opened again, ns; `None` if that never came.
+    pub fn without_ns(&self, known: Moment, expected: &Expected) -> Option<u64> {
+        let before = self.arrivals.partition_point(|(when, _)| *when <= known);
+        let (last, _) = *self.arrivals.get(before.checked_sub(1)?)?;
+        let from = self.opens.partition_point(|opened| *opened <= known);
+        let until = |open: usize| self.opens.get(open + 1).copied().unwrap_or(Moment::from_nanos(u64::MAX));
+        (from..self.opens.len()).find_map(|open| {
+            let opened = self.opens[open];
+            let wanted = expected.due(opened).map_or(0, |due| due + 1);
+            let had =
+                self.arrivals.iter().rev().find(|(when, _)| *when <= opened).map_or(0, |(_, next)| *next);
+            if had >= wanted {
+                return Some(opened.nanos_since(last));
+            }
+            let arrived =
+                self.arrivals[before..].iter().find(|(when, next)| *when > opened && *next >= wanted);
+            arrived.filter(|(when, _)| *when < until(open)).map(|(when, _)| when.nanos_since(last))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scenarios::{Arrivals, Block, Payload, Scenario, Schedule};
+
+    const fn at(ms: u64) -> Moment {
+        Moment::from_nanos(ms * 1_000_000)
+    }
+
+    /// Events 1, 2, ... every 100 ms from 1 s on.
+    fn expected() -> Expected {
+        let (_, scenario) = Scenario::load("smoke", &[]).unwrap();
+        let block =
+            Block { lane: 0, round: 0, start_ns: 0, span_ns: 4_000_000_000, first_seq: 1, events: 40 };
+        Expected::new(
+            &scenario,
+            &Payload::Ticker,
+            at(1_000),
+            &Schedule::new(Arrivals::Constant, 1, vec![block]),
+        )
+    }
+
+    /// 1 to 3 arrive in time, the stream is lost at 1,250 ms and noticed at 1,300; two attempts, the first of which
+    /// fails; 4 to 8 (due at 1,300 to 1,700) come from 1,760 ms on, one a millisecond.
+    fn lived() -> (Episode, Log) {
+        let mut log = Log::default();
+        log.greet(at(900), 1);
+        (1..=3).for_each(|seq| log.arrived(at(1_000 + 100 * (seq - 1)), seq));
+        let mut episode = Episode::begin(at(1_200), at(1_300));
+        (episode.waited_ns, episode.tried_ns, episode.attempts) = (250_000_000, 200_000_000, 2);
+        log.opened(at(1_750));
+        episode.opened(at(1_750), expected().due(at(1_750)), 200);
+        for seq in 4..=8 {
+            let now = at(1_756 + seq);
+            episode.hears(now);
+            log.arrived(now, seq);
+            if episode.has_all(log.next()) {
+                assert_eq!((seq, episode.catch_up(now, 700)), (8, 500));
+            }
+        }
+        (episode, log)
+    }
+
+    #[test]
+    fn the_parts_add_up_to_what_the_log_says() {
+        let (episode, log) = lived();
+        let ms = episode.parts_ns().map(|ns| ns / 1_000_000);
+        assert_eq!(ms, [100, 250, 200, 10, 4]);
+        assert_eq!(log.without_ns(episode.known, &expected()), Some(episode.parts_ns().iter().sum()));
+    }
+
+    #[test]
+    fn who_missed_nothing_has_all_when_its_stream_is_open() {
+        let mut log = Log::default();
+        log.greet(at(900), 1);
+        log.arrived(at(1_000), 1);
+        let mut episode = Episode::begin(at(1_000), at(1_010));
+        episode.opened(at(1_050), expected().due(at(1_050)), 0);
+        (episode.waited_ns, episode.tried_ns) = (30_000_000, 10_000_000);
+        log.opened(at(1_050));
+        assert!(episode.has_all(log.next()));
+        episode.catch_up(at(1_050), 0);
+        log.arrived(at(1_100), 2);
+        assert_eq!(log.without_ns(episode.known, &expected()), Some(50_000_000));
+        assert_eq!(episode.parts_ns().iter().sum::<u64>(), 50_000_000);
+    }
+
+    /// A second loss before all had come: its attempt failed, and the recovery goes on.
+    #[test]
+    fn a_relapse_is_part_of_the_same_recovery() {
+        let mut log = Log::default();
+        log.greet(at(900), 1);
+        let mut episode = Episode::begin(at(900), at(1_000));
+        episode.opened(at(1_100), Some(2), 0);
+        log.opened(at(1_100));
+        episode.hears(at(1_120));
+        log.arrived(at(1_120), 1);
+        episode.relapse(at(1_130));
+        assert_eq!(episode.tried_ns, 30_000_000);
+        assert!(!episode.has_all(log.next()), "no stream");
+        (episode.waited_ns, episode.tried_ns) = (150_000_000, 80_000_000);
+        episode.opened(at(1_230), Some(3), 0);
+        log.opened(at(1_230));
+        for (ms, seq) in [(1_240, 2), (1_250, 3)] {
+            episode.hears(at(ms));
+            log.arrived(at(ms), seq);
+        }
+        assert!(episode.has_all(log.next()));
+        episode.catch_up(at(1_250), 0);
+        assert_eq!(episode.parts_ns().map(|ns| ns / 1_000_000), [100, 150, 80, 10, 10]);
+        assert_eq!(log.without_ns(at(1_000), &expected()), Some(350_000_000));
+    }
+
+    #[test]
+    fn who_never_had_all_again_has_no_time() {
+        let (_, mut log) = lived();
+        log.arrivals.truncate(6);
+        assert_eq!(log.without_ns(at(1_300), &expected()), None);
+    }
+}
