@@ -49,10 +49,11 @@ const SHORT: (&str, &str) = ("duration", "\"1800ms\"");
 /// A run of `game`.
 const fn share(
     name: &'static str,
+    depths: &'static [Depth],
     about: &'static str,
     set: &'static [(&'static str, &'static str)],
 ) -> Cell {
-    Cell { name, about, scenario: "game", set, depths: MOST }
+    Cell { name, about, scenario: "game", set, depths }
 }
 
 /// A scenario as it is.
@@ -102,7 +103,7 @@ pub const CELLS: &[Cell] = &[
             ("lanes", "[\"sse-h1\", \"ws-h1\", \"sse-h1+tls\", \"ws-h1+tls\"]"),
             ("subscribers", "500"),
             ("duration", "\"3s\""),
-            ("repetitions", "3"),
+            ("repetitions", "2"),
             ("memory", "[250, 500, \"1k\"]"),
         ],
         depths: MOST,
@@ -133,7 +134,7 @@ pub const CELLS: &[Cell] = &[
             ("memory", "[250, 500, \"1k\"]"),
             ("sweep", "[]"),
         ],
-        depths: MOST,
+        depths: FULL,
     },
     whole("polling", "pushing against asking", MOST),
     whole("connect", "a storm of connections", &[Depth::Quick, Depth::Default, Depth::Full]),
@@ -141,7 +142,7 @@ pub const CELLS: &[Cell] = &[
         name: "heartbeats",
         about: "idle connections kept alive",
         scenario: "heartbeats",
-        set: &[("repetitions", "4")],
+        set: &[("repetitions", "3")],
         depths: MOST,
     },
     whole("tabs", "ten tabs of one browser", MOST),
@@ -151,33 +152,76 @@ pub const CELLS: &[Cell] = &[
         name: "video",
         about: "bytes at a bitrate",
         scenario: "video",
-        set: &[("lanes", "[\"sse-h1\", \"ws-h1\", \"raw\", \"sse-h1+gzip\", \"ws-h1+deflate\"]")],
+        set: &[
+            ("lanes", "[\"sse-h1\", \"ws-h1\", \"raw\", \"sse-h1+gzip\", \"ws-h1+deflate\"]"),
+            ("duration", "\"3s\""),
+        ],
         depths: MOST,
     },
     Cell {
         name: "upstream",
         about: "messages from client to server: frames against requests",
         scenario: "upstream",
-        set: &[("memory", "[250, 500, \"1k\"]")],
+        set: &[("memory", "[]")],
         depths: MOST,
     },
     whole("chat", "rooms, both ways", MOST),
     share(
         "share-0",
+        MOST,
         "as many events and messages as game, all down",
         &[("rate", "40"), ("upstream", "0"), BOTH, SHORT],
     ),
-    share("share-20", "the same, a fifth of them up", &[("rate", "32"), ("upstream", "8"), BOTH, SHORT]),
-    share("game", "as much up as down", &[BOTH]),
-    share("share-80", "the same, four fifths of them up", &[("rate", "8"), ("upstream", "32"), BOTH, SHORT]),
-    share("share-95", "the same, nearly all of them up", &[("rate", "2"), ("upstream", "38"), BOTH, SHORT]),
-    whole("collab", "edits, both ways", MOST),
+    share(
+        "share-20",
+        FULL,
+        "the same, a fifth of them up",
+        &[("rate", "32"), ("upstream", "8"), BOTH, SHORT],
+    ),
+    share("game", MOST, "as much up as down", &[BOTH]),
+    share(
+        "share-80",
+        MOST,
+        "the same, four fifths of them up",
+        &[("rate", "8"), ("upstream", "32"), BOTH, SHORT],
+    ),
+    share(
+        "share-95",
+        FULL,
+        "the same, nearly all of them up",
+        &[("rate", "2"), ("upstream", "38"), BOTH, SHORT],
+    ),
+    whole("collab", "edits, both ways", FULL),
     whole("rate-sweep", "up to the knee", MOST),
     Cell {
         name: "finite",
         about: "streams that the server completes: who comes back",
         scenario: "finite",
         set: &[("lanes", "[\"sse-h1\", \"ws-h1\"]")],
+        depths: MOST,
+    },
+    Cell {
+        name: "reconnect",
+        about: "one drop of all: who comes back, when, and with what",
+        scenario: "reconnect",
+        set: &[
+            ("subscribers", "500"),
+            ("outage.policies", "[\"native\"]"),
+            ("outage.hints", "[\"none\", \"1s..5s\"]"),
+        ],
+        depths: MOST,
+    },
+    Cell {
+        name: "reconnect-same",
+        about: "the same by one policy for all: what the protocol costs",
+        scenario: "reconnect",
+        set: &[
+            ("subscribers", "500"),
+            ("duration", "\"2s\""),
+            ("repetitions", "4"),
+            ("outage.faults", "[{ kind = \"drain\", at = \"550ms\" }]"),
+            ("outage.policies", "[\"full-jitter\"]"),
+        ],
         depths: MOST,
     },
     whole("tokens", "AI completions", FULL),
