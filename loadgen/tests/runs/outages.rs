@@ -302,9 +302,10 @@ silence = "300ms"
     for outage in outages(folder.path(), "silence", scenario, &[]) {
         nothing_is_lost(&outage);
         assert_eq!(outage.noticed, BTreeMap::from([("silence".to_owned(), 50)]), "{}", outage.lane);
-        // The timer is a kernel's, its tick the millisecond that the runtime needs to look.
-        let late_ns = outage.silence_late.quantile(0.5).unwrap();
-        assert!(late_ns <= 1_000_000, "{}: {late_ns} ns", outage.lane);
+        // Never before its time, which no lateness could tell, and not a heartbeat behind it: all fifty begin
+        // their handshakes at once, and the last of them waits for the others.
+        let late_ns = outage.silence_late.max().unwrap();
+        assert!(late_ns <= 100_000_000, "{}: {late_ns} ns", outage.lane);
     }
 }
 
