@@ -51,6 +51,8 @@ pub struct Endures {
     pub case: Case,
     /// The servers that they turn to, one after the other.
     pub servers: Vec<SocketAddr>,
+    /// When it breaks, ns behind time zero.
+    pub broke_ns: u64,
 }
 
 /// What to do next. Every further line.
@@ -269,7 +271,7 @@ pub struct Endured {
     pub handshake_bytes: u64,
     /// Clients that never had all events again, and had not given up.
     pub still_away: u64,
-    /// Each client's first attempt: when it was to be, and when it was.
+    /// Each client's first attempt after it broke: when it was to be, and when it was.
     pub first_attempts: Vec<(u64, u64)>,
     /// All attempts.
     pub begun: Vec<u64>,
@@ -283,6 +285,18 @@ pub struct Endured {
     pub received_sha256: Option<String>,
     /// Options of the first connection.
     pub sockets: Option<Sockets>,
+}
+
+impl Endured {
+    /// From the first attempt of all to the moment at which the last client had all events again, ns; `None` unless each
+    /// of `clients` lost its stream once and had all events again.
+    #[must_use]
+    pub fn back_ns(&self, clients: u64) -> Option<u64> {
+        let counts = [self.disconnections, self.recovered, self.first_attempts.len() as u64];
+        let from = self.first_attempts.iter().map(|(_, begun)| *begun).min()?;
+        let until = *self.caught_up.iter().max()?;
+        (counts == [clients; 3]).then(|| until.saturating_sub(from))
+    }
 }
 
 /// What one client received in one stream.

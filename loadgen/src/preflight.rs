@@ -8,7 +8,7 @@ use nix::sched::{CpuSet, sched_getaffinity};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use results::run::{Environment, Severity, Warning};
-use scenarios::{ClientStack, Coding, Lane, Plan, ServerStack, Transport};
+use scenarios::{ClientStack, Coding, Lane, Plan, Scenario, ServerStack, Transport};
 
 use crate::lane::{CONNECTIONS_PER_WORKER, Cores};
 
@@ -80,7 +80,7 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
         let held = connections(plan, *lane, subscribers) * bytes_per_connection(*lane);
         held + subscribers * bytes_per_subscriber(*lane)
     };
-    let memory: u64 = plan.lanes().iter().map(memory).sum();
+    let memory = plan.lanes().iter().map(memory).sum::<u64>() + logged_bytes(plan);
     if memory > environment.memory_bytes {
         found.refusals.push(format!(
             "{opened} connections may need {} MiB of memory, this machine has {}; lower `-c` or name fewer lanes",
@@ -98,6 +98,18 @@ pub fn check(plan: &Plan, environment: &Environment) -> Findings {
     }
     found.warnings.extend(doubts(environment));
     found
+}
+
+/// Memory that the log of what arrived when may need, where clients come back: an entry a delivery, as vectors grow.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive, and a bound saturates"
+)]
+fn logged_bytes(plan: &Plan) -> u64 {
+    let Scenario { outage, subscribers, rate, duration, .. } = &plan.scenario;
+    let events = (rate * duration.0.as_secs_f64()) as u64;
+    outage.as_ref().map_or(0, |_| subscribers.0.saturating_mul(events).saturating_mul(32))
 }
 
 /// Connections that so many subscribers of a lane need.
@@ -171,7 +183,6 @@ fn ephemeral_ports() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use scenarios::Scenario;
 
     fn findings(subscribers: &str, environment: Environment) -> Findings {
         let (name, scenario) =
@@ -202,6 +213,11 @@ mod tests {
         assert!(few.refusals[0].contains("ulimit -n 5500"), "{few:?}");
         let small = findings("100k", Environment { memory_bytes: 1 << 30, ..machine() });
         assert!(small.refusals[0].contains("MiB of memory"), "{small:?}");
+        let set = [("subscribers", "18k"), ("rate", "1000"), ("duration", "1m")];
+        let set = set.map(|(field, value)| (field.to_owned(), value.to_owned()));
+        let (name, scenario) = Scenario::load("reconnect", &set).unwrap();
+        let logs = check(&Plan::new(name, scenario), &machine());
+        assert!(logs.refusals[0].contains("MiB of memory"), "{logs:?}");
         let sysctls = [("net.ipv4.tcp_available_congestion_control".to_owned(), "reno bbr".to_owned())];
         let other = findings("50", Environment { sysctls: sysctls.into(), ..machine() });
         assert!(other.refusals[0].contains("it has reno bbr"), "{other:?}");

@@ -30,8 +30,9 @@ pub enum Ended {
 
 /// The reconnection time of Chromium's `EventSource` without a `retry` field.
 const CHROMIUM: Duration = Duration::from_secs(3);
-/// That of Firefox.
+/// That of Firefox, and the shortest that a server may ask of it.
 const FIREFOX: Duration = Duration::from_secs(5);
+const LEAST_OF_FIREFOX: Duration = Duration::from_millis(500);
 
 /// Of reconnecting-websocket 4 and partysocket: `minUptime`, from which on a stream is a success;
 /// `maxReconnectionDelay`; `reconnectionDelayGrowFactor`; `connectionTimeout`.
@@ -176,9 +177,12 @@ impl Connection {
 
     /// The server sent `retry` (WHATWG HTML 9.2.6: "set the event stream's reconnection time to that
     /// integer"). Only an `EventSource` listens.
-    pub const fn hint(&mut self, reconnection_time: Duration) {
+    pub fn hint(&mut self, reconnection_time: Duration) {
+        let is_firefox = matches!(self.retries.policy, Policy::EventSourceFirefox);
         if self.retries.policy.heeds_hints() {
-            self.retries.hint = Some(reconnection_time);
+            let least =
+                if is_firefox { LEAST_OF_FIREFOX.mul_f64(self.retries.scale) } else { Duration::ZERO };
+            self.retries.hint = Some(reconnection_time.max(least));
         }
     }
 
@@ -272,6 +276,8 @@ mod tests {
             waits(connection, if policy == Policy::Rfc6455 { Ended::Closed(1012) } else { Ended::Body })
         };
         assert_eq!(hinted(Policy::EventSourceChromium), Some(SECOND / 4));
+        // Gecko's `MIN_RECONNECTION_TIME_VALUE`.
+        assert_eq!(hinted(Policy::EventSourceFirefox), Some(SECOND / 2));
         assert_ne!(hinted(Policy::Rfc6455), Some(SECOND / 4));
     }
 

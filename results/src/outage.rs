@@ -216,6 +216,12 @@ impl<'a> Row<'a> {
         median(&spreads.collect::<Vec<_>>())
     }
 
+    /// From the first attempt of all to the last client that has all events again, s: the median of the repetitions.
+    #[must_use]
+    pub fn back_s(&self) -> Option<f64> {
+        self.spread_s(|outage| outage.back_ns)
+    }
+
     /// CPU of the server in a repetition, ms, from the first reading on; nothing where it was not read.
     #[must_use]
     pub fn server_cpu_ms(&self) -> Option<f64> {

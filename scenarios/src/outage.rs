@@ -250,6 +250,14 @@ mod tests {
             ("outage.faults", "[{kind = \"reset\", every = \"1s\"}]", "leave out `every`"),
             ("outage.faults", "[{kind = \"churn\", down = \"1s\"}]", "needs `every`"),
             ("outage.faults", "[{kind = \"drain\", at = \"1m\"}]", "lengthen that"),
+            (
+                "outage.faults",
+                "[{kind = \"churn\", every = \"1s\", down = \"1s\", within = \"1s\"}]",
+                "out `within`",
+            ),
+            ("outage.settle", "0s", "allowed is 100ms to"),
+            ("outage.max_age", "1ms", "allowed is 100ms to"),
+            ("outage.heartbeat", "1ms", "allowed is 10ms to"),
             ("outage.faults", "[{kind = \"blackhole\"}]", "set `heartbeat` and `silence`"),
             ("outage.faults", "[{kind = \"idle\", down = \"100ms\"}]", "above `idle_timeout`"),
             ("outage.faults", "[]", "at least one of each"),
@@ -265,5 +273,8 @@ mod tests {
             let text = loaded(&[(key, value)]).unwrap_err();
             assert!(text.contains(said), "{key}={value}: {text}");
         }
+        let churn = ("outage.faults", "[{kind = \"churn\", every = \"1s\", down = \"1s\"}]");
+        let text = loaded(&[churn, ("outage.policies", "[\"full-jitter\", \"none\"]")]).unwrap_err();
+        assert!(text.contains("leave out policy `none`"), "{text}");
     }
 }

@@ -4,6 +4,12 @@
 //! later version; a random crate may change its streams with a release, and golden hashes would
 //! change with it.
 
+/// Another seed, for repetition `repetition` of whatever is seeded with `seed`: repetitions must not draw the same.
+#[must_use]
+pub fn repeated(seed: u64, repetition: u64) -> u64 {
+    SplitMix::new(seed, 0x005E_ED00 ^ repetition).draw()
+}
+
 /// A stream of 64-bit numbers that depends on nothing but its seed.
 #[derive(Clone, Debug)]
 pub struct SplitMix(u64);

@@ -27,6 +27,9 @@ pub struct HostOrder {
     pub bind: SocketAddr,
     /// What of its scenario's outages it is in, if anything is to break.
     pub case: Option<Case>,
+    /// Its number among the servers of its lane, so that no two of them draw the same; 0 where there is one.
+    #[serde(default)]
+    pub number: u64,
     /// What was due of this schedule before it listens is in its window when it does, as if read from a log that
     /// outlives servers: a server that takes another's place.
     pub log: Option<(Moment, Schedule)>,

@@ -90,8 +90,8 @@ pub fn pin(core: usize) -> nix::Result<()> {
 }
 
 async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
-    let HostOrder { lane, scenario, payload, core: _, bind, case, log, identity } = order;
-    let hub = lanes::outage::prepared(lanes::hub(lane, &scenario)?, lane, &scenario, case)?;
+    let HostOrder { lane, scenario, payload, core: _, bind, case, number, log, identity } = order;
+    let hub = lanes::outage::prepared(lanes::hub(lane, &scenario)?, lane, &scenario, case, number)?;
     let meter = Arc::new(Meter::default());
     let framer = Framer { lanes: vec![lane], scenario: scenario.clone(), payload };
     // Last before it listens, so that as little as may be becomes due in between; that leaves when the run begins.

@@ -41,6 +41,7 @@ impl Pair {
             core: place.cores.server,
             bind: "127.0.0.1:0".parse().expect("an address of loopback"),
             case: None,
+            number: 0,
             log: None,
             identity: None,
         };

@@ -2,26 +2,26 @@
 //!
 //! One a thread, reached through a thread-local like the desk of other phases. The parts of a recovery are
 //! stamped as they happen; how long a client had been without is found again from the log of what arrived when
-//! all is over (`recovery.rs`), so that the two check each other.
+//! all is over (`account/closing.rs`, `recovery.rs`), so that the two check each other.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use results::LatencyHistogram;
-use results::run::outage::{Losses, TICK_NS};
+use results::run::outage::TICK_NS;
 use results::run::{Bytes, Sockets};
 use scenarios::{Event, Moment, Scenario};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
-use super::curves::slice;
 use super::recovery::{Episode, Log};
 use crate::contract::Endured;
 use crate::expect::Expected;
 use crate::lanes::Arrival;
 use crate::ledger::{Arrived, Ledger};
+
+mod closing;
 
 /// The name of the event that says what cannot be given.
 const GAP: &[u8] = b"gap";
@@ -38,9 +38,9 @@ pub fn at<T>(work: impl FnOnce(&mut Account) -> T) -> T {
     ACCOUNT.with_borrow_mut(|account| work(account.as_mut().expect("an account was begun")))
 }
 
-/// Begins an account of so many clients.
-pub fn begin(scenario: &Scenario, first: u64, count: u64) {
-    ACCOUNT.set(Some(Account::new(scenario, first, count)));
+/// Begins an account of so many clients, to whom something happens so long behind time zero.
+pub fn begin(scenario: &Scenario, broke_ns: u64, first: u64, count: u64) {
+    ACCOUNT.set(Some(Account::new(scenario, broke_ns, first, count)));
 }
 
 /// Ends the account of the events below `end_seq`.
@@ -69,6 +69,8 @@ struct Client {
     /// What it recovers from at present.
     episode: Option<Episode>,
     recovered: Vec<Episode>,
+    /// Whether it has made an attempt since it broke.
+    tried: bool,
     gone: bool,
     caught_up: Option<Moment>,
 }
@@ -79,6 +81,9 @@ pub struct Account {
     name: Vec<u8>,
     resumes: bool,
     start: Moment,
+    /// When it breaks.
+    breaks: Moment,
+    broke_ns: u64,
     expected: Option<Expected>,
     clients: Vec<Client>,
     waiting: u64,
@@ -94,12 +99,14 @@ pub struct Account {
 }
 
 impl Account {
-    fn new(scenario: &Scenario, first: u64, count: u64) -> Self {
+    fn new(scenario: &Scenario, broke_ns: u64, first: u64, count: u64) -> Self {
         Self {
             first,
             name: scenario.event.clone().into_bytes(),
             resumes: scenario.outage.as_ref().is_some_and(|outage| outage.resume),
             start: Moment::default(),
+            breaks: Moment::default(),
+            broke_ns,
             expected: None,
             clients: (0..count).map(|_| Client::default()).collect(),
             waiting: count,
@@ -146,6 +153,7 @@ impl Account {
         }
         self.endured = Endured::default();
         (self.expected, self.start) = (Some(expected), start);
+        self.breaks = start.plus_nanos(self.broke_ns);
     }
 
     /// Whether every client has the last event below `end_seq`, or has given up.
@@ -157,12 +165,13 @@ impl Account {
 
     /// A client begins an attempt, which was to be at `due`.
     pub fn begins(&mut self, client: u64, due: Moment, now: Moment) {
-        let start = self.start;
+        let (start, breaks) = (self.start, self.breaks);
         let one = self.client(client);
         one.begun = now;
         let Some(episode) = &mut one.episode else { return };
         episode.waited_ns += now.nanos_since(one.idle);
-        let is_first = episode.attempts == 0 && one.recovered.is_empty();
+        let is_first = episode.known >= breaks && !one.tried;
+        one.tried |= is_first;
         episode.attempts += 1;
         self.endured.attempts += 1;
         let at = |moment: Moment| moment.nanos_since(start);
@@ -222,7 +231,9 @@ impl Account {
                 *self.endured.failed_attempts.entry(format!("lost again: {word}")).or_default() += 1;
             }
             None if is_armed => {
-                one.episode = Some(Episode::begin(one.last, now));
+                // A stream that opened when nothing had been missed ends the time without it, event or not.
+                let last = one.caught_up.map_or(one.last, |at| at.max(one.last));
+                one.episode = Some(Episode::begin(last, now));
                 self.endured.disconnections += 1;
                 *self.endured.noticed.entry(word.to_owned()).or_default() += 1;
             }
@@ -329,71 +340,5 @@ impl Account {
         one.caught_up = Some(now);
         self.endured.replayed_bytes += bytes;
         self.woken.notify_one();
-    }
-
-    fn into_endured(mut self, end_seq: u64) -> Endured {
-        let Some(expected) = self.expected.take() else { return self.endured };
-        self.endured.sockets = self.sockets.take();
-        let start = self.start;
-        let events = end_seq - expected.first_seq();
-        for client in &self.clients {
-            let lost = client.ledger.lost(end_seq);
-            let missing: u64 = lost.iter().map(|gap| gap.end - gap.start).sum();
-            self.endured.ledger.expected += events;
-            self.endured.ledger.lost += missing;
-            lost.iter().for_each(|gap| client.explain(gap.clone(), &mut self.endured.lost));
-            self.endured.still_away += u64::from(client.episode.is_some() && !client.gone);
-            let up = client.caught_up.filter(|_| client.episode.is_none());
-            self.endured.caught_up.extend(up.map(|at| at.nanos_since(start)));
-            for episode in &client.recovered {
-                self.endured.recovered += 1;
-                let parts = episode.parts_ns();
-                self.endured.parts.record(parts);
-                if let Some(without_ns) = client.log.without_ns(episode.known, &expected) {
-                    self.endured.unavailable.record(without_ns);
-                    let differ = without_ns.abs_diff(parts.iter().sum());
-                    self.endured.parts_differ_by_ns = self.endured.parts_differ_by_ns.max(differ);
-                }
-            }
-        }
-        let lost_any = self.clients.first().is_none_or(|first| !first.ledger.lost(end_seq).is_empty());
-        let hex = |hash: Sha256| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        self.endured.received_sha256 = self.witness.filter(|_| !lost_any).map(hex);
-        self.endured.timeline =
-            (0..).zip(self.ticks).map(|(tick, late)| slice(tick * TICK_NS, late)).collect();
-        self.endured
-    }
-}
-
-impl Client {
-    /// Counts lost events by why they are.
-    fn explain(&self, gap: Range<u64>, lost: &mut Losses) {
-        for seq in gap {
-            let holds = |ranges: &[Range<u64>]| ranges.iter().any(|range| range.contains(&seq));
-            let is_behind = seq >= self.log.next();
-            *match () {
-                () if holds(&self.gaps) => &mut lost.out_of_window,
-                () if holds(&self.anew) => &mut lost.began_anew,
-                () if is_behind && self.gone => &mut lost.gave_up,
-                () if is_behind && self.episode.is_some() => &mut lost.still_away,
-                () => &mut lost.unexplained,
-            } += 1;
-        }
-    }
-}
-
-/// Adds to a histogram of each part.
-trait Record {
-    fn record(&mut self, parts_ns: [u64; 5]);
-}
-
-impl Record for results::run::outage::Parts {
-    fn record(&mut self, parts_ns: [u64; 5]) {
-        let Self { detect, back_off, connect, first_event, catch_up, sums_ns } = self;
-        let all: [&mut LatencyHistogram; 5] = [detect, back_off, connect, first_event, catch_up];
-        for ((histogram, sum), part_ns) in all.into_iter().zip(sums_ns).zip(parts_ns) {
-            histogram.record(part_ns);
-            *sum += part_ns;
-        }
     }
 }

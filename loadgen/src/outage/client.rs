@@ -131,15 +131,16 @@ impl Client {
                 self.connection.hint(Duration::from_millis(milliseconds));
             }
             let silent = silence.map(|silence| heard.plus_nanos(super::nanos(silence)));
+            // Looked at behind a read: what came while this client waited for its turn is no silence.
+            if let Some(late_ns) = silent.and_then(|due| passed_ns(due, Moment::now())) {
+                account::at(|account| account.silent(late_ns));
+                break (Ended::Silence, "silence".to_owned());
+            }
             tokio::select! {
                 readable = line.readable_mut() => {
                     readable.expect("a socket can be polled").clear_ready();
                 }
-                () = at(&self.alarm, silent) => {
-                    let due = silent.expect("it was waited for");
-                    account::at(|account| account.silent(Moment::now().nanos_since(due)));
-                    break (Ended::Silence, "silence".to_owned());
-                }
+                () = at(&self.alarm, silent) => {}
                 () = at(&self.alarm, leaves) => {
                     // What cannot be said any more need not be.
                     let _gone = line.get_mut().leave(GOING_AWAY);
@@ -191,6 +192,11 @@ impl Client {
 fn sockets(lean: &Lean) -> Option<Sockets> {
     let facts = crate::dial::facts(lean.stream(), READ_BUFFER).ok()?;
     Some(Sockets { tls: lean.agreed(), http2: lean.http2(), ..facts })
+}
+
+/// How long ago a moment was, ns, if it is over.
+fn passed_ns(due: Moment, now: Moment) -> Option<u64> {
+    (now >= due).then(|| now.nanos_since(due))
 }
 
 /// Ends at a moment, if there is one.

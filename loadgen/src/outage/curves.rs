@@ -3,11 +3,11 @@
 use results::run::Slice;
 use results::run::outage::TICK_NS;
 
-/// How many of these moments lie in each tick from `from_ns` on.
+/// How many of these moments lie in each tick from `from_ns` on; what was before is none of it.
 pub fn curve(moments: Vec<u64>, from_ns: u64) -> Vec<u64> {
     let mut counts = Vec::new();
-    for moment in moments {
-        let tick = usize::try_from(moment.saturating_sub(from_ns) / TICK_NS).expect("a run of hours");
+    for behind_ns in moments.into_iter().filter_map(|moment| moment.checked_sub(from_ns)) {
+        let tick = usize::try_from(behind_ns / TICK_NS).expect("a run of hours");
         if counts.len() <= tick {
             counts.resize(tick + 1, 0);
         }
@@ -51,7 +51,7 @@ mod tests {
     #[test]
     fn a_curve_counts_from_the_fault_on() {
         let ms = |ms: u64| ms * 1_000_000;
-        assert_eq!(curve(vec![ms(90), ms(110), ms(250), ms(299), ms(420)], ms(100)), [2, 2, 0, 1]);
+        assert_eq!(curve(vec![ms(90), ms(110), ms(250), ms(299), ms(420)], ms(100)), [1, 2, 0, 1]);
         assert_eq!(curve(Vec::new(), 5), [0_u64; 0]);
     }
 

@@ -68,7 +68,7 @@ impl Herd {
         let outage = scenario.outage.clone().expect("a herd is of an outage");
         let (alarm, turns) = (Alarm::start()?, Arc::new(Semaphore::new(HANDSHAKES)));
         let (cue, cued) = watch::channel(Cue::default());
-        account::begin(&scenario, first, count);
+        account::begin(&scenario, endures.broke_ns, first, count);
         let mut tasks = JoinSet::new();
         let policy = endures.case.policy.on(target.lane.transport).expect("a case of this lane");
         for number in first..first + count {

@@ -7,7 +7,7 @@ use crate::expect::Expected;
 /// A client between the last event of a stream that it lost and having all events again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Episode {
-    /// When the last event had arrived.
+    /// When it last had all there was: the arrival of its last event, or an opening behind which it missed nothing.
     last: Moment,
     /// When it knew that its stream is over.
     pub known: Moment,
@@ -32,7 +32,7 @@ struct Stream {
 }
 
 impl Episode {
-    /// A stream is over, whose last event had arrived at `last`.
+    /// A stream is over, on which it had all there was at `last`.
     pub const fn begin(last: Moment, known: Moment) -> Self {
         Self { last, known, waited_ns: 0, tried_ns: 0, attempts: 0, stream: None, caught_up: known }
     }
@@ -52,7 +52,8 @@ impl Episode {
     /// An event arrives; whether it is the first of its stream.
     pub fn hears(&mut self, now: Moment) -> bool {
         let Some(stream) = &mut self.stream else { return false };
-        stream.first.replace(stream.first.unwrap_or(now)).is_none()
+        // What came with the handshake was read before the stream was known to be open.
+        stream.first.replace(stream.first.unwrap_or(now.max(stream.opened))).is_none()
     }
 
     /// Whether an event was due before the stream opened.
@@ -67,7 +68,7 @@ impl Episode {
 
     /// It has all events that were due; so many bytes of its connection had come by then. Those since it was open.
     pub fn catch_up(&mut self, now: Moment, offset: u64) -> u64 {
-        self.caught_up = now;
+        self.caught_up = self.stream.map_or(now, |stream| now.max(stream.opened));
         self.stream.map_or(0, |stream| offset.saturating_sub(stream.offset))
     }
 
@@ -114,25 +115,34 @@ impl Log {
         self.opens.push(when);
     }
 
-    /// From the last arrival before a loss that was noticed at `known` to having all that was due when a stream
-    /// opened again, ns; `None` if that never came.
+    /// From when it last had all there was before a loss that was noticed at `known`, by an arrival or by a stream that
+    /// opened when it had missed nothing, to having all that was due when a stream opened again, ns; `None` if that
+    /// never came.
     pub fn without_ns(&self, known: Moment, expected: &Expected) -> Option<u64> {
         let before = self.arrivals.partition_point(|(when, _)| *when <= known);
-        let (last, _) = *self.arrivals.get(before.checked_sub(1)?)?;
+        let (arrived, _) = *self.arrivals.get(before.checked_sub(1)?)?;
         let from = self.opens.partition_point(|opened| *opened <= known);
+        let had_all =
+            self.opens[..from].iter().rev().find(|opened| self.misses_at(**opened, expected).is_none());
+        let last = had_all.map_or(arrived, |opened| arrived.max(*opened));
         let until = |open: usize| self.opens.get(open + 1).copied().unwrap_or(Moment::from_nanos(u64::MAX));
         (from..self.opens.len()).find_map(|open| {
             let opened = self.opens[open];
-            let wanted = expected.due(opened).map_or(0, |due| due + 1);
-            let had =
-                self.arrivals.iter().rev().find(|(when, _)| *when <= opened).map_or(0, |(_, next)| *next);
-            if had >= wanted {
+            let Some(wanted) = self.misses_at(opened, expected) else {
                 return Some(opened.nanos_since(last));
-            }
+            };
             let arrived =
                 self.arrivals[before..].iter().find(|(when, next)| *when > opened && *next >= wanted);
             arrived.filter(|(when, _)| *when < until(open)).map(|(when, _)| when.nanos_since(last))
         })
+    }
+
+    /// The event behind those that it wants at a moment, if it does not have them all.
+    fn misses_at(&self, moment: Moment, expected: &Expected) -> Option<u64> {
+        let wanted = expected.due(moment).map_or(0, |due| due + 1);
+        let held = self.arrivals.partition_point(|(when, _)| *when <= moment);
+        let next = held.checked_sub(1).map_or(0, |last| self.arrivals[last].1);
+        (next < wanted).then_some(wanted)
     }
 }
 
@@ -227,6 +237,31 @@ mod tests {
         episode.catch_up(at(1_250), 0);
         assert_eq!(episode.parts_ns().map(|ns| ns / 1_000_000), [100, 150, 80, 10, 10]);
         assert_eq!(log.without_ns(at(1_000), &expected()), Some(350_000_000));
+    }
+
+    /// Two losses with no event between them: the time that the first took is not counted again, nor is the time on the
+    /// stream in between, on which nothing was missed.
+    #[test]
+    fn a_second_loss_without_an_event_between_begins_where_the_first_ended() {
+        let mut log = Log::default();
+        log.greet(at(900), 1);
+        log.arrived(at(1_000), 1);
+        let mut first = Episode::begin(at(1_000), at(1_010));
+        (first.waited_ns, first.tried_ns) = (15_000_000, 5_000_000);
+        first.opened(at(1_030), expected().due(at(1_030)), 0);
+        log.opened(at(1_030));
+        assert!(first.has_all(log.next()));
+        first.catch_up(at(1_030), 0);
+        let mut second = Episode::begin(at(1_030), at(1_050));
+        (second.waited_ns, second.tried_ns) = (7_000_000, 3_000_000);
+        second.opened(at(1_060), expected().due(at(1_060)), 0);
+        log.opened(at(1_060));
+        second.catch_up(at(1_060), 0);
+        log.arrived(at(1_100), 2);
+        for (episode, ms) in [(first, 30), (second, 30)] {
+            assert_eq!(episode.parts_ns().iter().sum::<u64>(), ms * 1_000_000);
+            assert_eq!(log.without_ns(episode.known, &expected()), Some(ms * 1_000_000));
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The trials of a scenario in which something breaks: fresh processes each, lane after lane in seeded order
 //! (METHOD M16), each with the fault at its moment.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use anyhow::{Context, Result, bail};
 use results::run::outage::ServerTick;
 use results::run::{Outage, Sockets};
 use scenarios::outage::{Case, Fault, FaultKind};
-use scenarios::seed::SplitMix;
-use scenarios::{Block, Lane, Moment, Plan, Schedule};
+use scenarios::seed::{SplitMix, repeated};
+use scenarios::{Block, Lane, Moment, Plan, Scenario, Schedule};
 use servers::contract::HostCommand;
 use servers::tls::Identity;
 use sha2::{Digest as _, Sha256};
@@ -54,10 +53,14 @@ pub fn run(
         .collect();
     SplitMix::new(plan.scenario.seed, 0x00F_A017 ^ repetition).shuffle(&mut trials);
     let count = trials.len();
+    // Bodies, delays and hints are drawn anew for each repetition, and alike on all lanes of it.
+    let scenario = Scenario { seed: repeated(plan.scenario.seed, repetition), ..plan.scenario.clone() };
+    let broke_ns = |case: Case| outage.comes_ns(case.fault, plan.scenario.seed, repetition);
     for (done, (lane, case)) in trials.into_iter().enumerate() {
         let fault = outage.faults[case.fault];
         progress.say(&format!("{lane}: {fault}, {} ({} of {count})", case.policy, done + 1));
-        let trial = Trial { plan, lane, case, repetition, fault, cores };
+        let broke_ns = broke_ns(case);
+        let trial = Trial { scenario: &scenario, outage, lane, case, repetition, fault, broke_ns, cores };
         let Some(one) = trial.run(stop)? else { return Ok(false) };
         save(one.0, one.1)?;
     }
@@ -69,11 +72,14 @@ pub type Rows = Vec<(String, Sockets)>;
 
 /// One fault on one lane.
 struct Trial<'a> {
-    plan: &'a Plan,
+    scenario: &'a Scenario,
+    outage: &'a scenarios::Outage,
     lane: Lane,
     case: Case,
     repetition: u64,
     fault: Fault,
+    /// When it breaks, ns behind time zero.
+    broke_ns: u64,
     cores: Cores,
 }
 
@@ -82,53 +88,37 @@ impl Trial<'_> {
     fn run(&self, stop: &AtomicBool) -> Result<Option<(Outage, Rows)>> {
         let Some(mut stage) = self.set(stop)? else { return Ok(None) };
         let overflows = kernel::listen_overflows()?;
-        let broke_ns = self.broke_ns();
         let schedule_ns = stage.schedule.blocks().iter().map(Block::end_ns).max().unwrap_or(0);
         if !stage.play(schedule_ns, stop)? {
             return Ok(None);
         }
         let end_seq = stage.schedule.first_seq() + stage.schedule.events();
-        let settle_ns = schedule_ns + nanos(self.outage().settle.0);
+        let settle_ns = schedule_ns + nanos(self.outage.settle.0);
         let deadline = stage.start.plus_nanos(settle_ns);
         stage.fleet.tell(&FleetCommand::Settle { end_seq, deadline })?;
-        let endured = loop {
+        let heard = heard(deadline.since(Moment::now()) + PATIENCE, stop, || {
             stage.look()?;
-            match stage.fleet.try_hear()? {
-                Some(FleetReply::Endured(endured)) => break *endured,
-                Some(reply) => bail!(unexpected(&stage.fleet, &reply)),
-                None if stop.load(Ordering::Relaxed) => return Ok(None),
-                None if Moment::now() > deadline.plus_nanos(nanos(PATIENCE)) => {
-                    bail!("{} did not settle within its time", stage.fleet.name())
-                }
-                None => std::thread::sleep(Duration::from_nanos(LOOK_NS)),
-            }
-        };
-        let Released { open: leaked, refused, sockets } = stage.released(self.outage().silence.0)?;
+            stage.fleet.try_hear()
+        });
+        let Some(reply) = heard? else { return Ok(None) };
+        let FleetReply::Endured(endured) = reply else { bail!(unexpected(&stage.fleet, &reply)) };
+        let Some(released) = stage.released(self.outage.silence.0, stop)? else { return Ok(None) };
         let listen_overflows = kernel::listen_overflows()? - overflows;
         let backlog = stage.servers.first().map_or(0, |server| server.sockets.backlog);
         let Stage { marks, ticks: server, .. } = stage;
         let expected = self.bodies(end_seq);
-        let Endured { received_sha256, sockets: client, .. } = &endured;
-        let sockets = socket_rows(self.lane, &self.plan.scenario, client.as_ref(), sockets.as_ref());
+        let Endured { received_sha256, sockets: client, .. } = &*endured;
+        let sockets = socket_rows(self.lane, self.scenario, client.as_ref(), released.sockets.as_ref());
         let bodies_sha256 = [expected, received_sha256.clone().unwrap_or_default()];
-        let facts =
-            Facts { broke_ns, marks, server, backlog, listen_overflows, refused, leaked, bodies_sha256 };
-        Ok(Some((self.build(endured, facts), sockets)))
-    }
-
-    fn outage(&self) -> &scenarios::Outage {
-        self.plan.scenario.outage.as_ref().expect("it was checked when the run began")
-    }
-
-    fn broke_ns(&self) -> u64 {
-        self.outage().comes_ns(self.case.fault, self.plan.scenario.seed, self.repetition)
+        let facts = Facts { marks, server, backlog, listen_overflows, released, bodies_sha256 };
+        Ok(Some((self.build(*endured, facts), sockets)))
     }
 
     /// The events: one block, and one behind a pause where nothing is to be published for a while.
     fn schedule(&self) -> Schedule {
-        let scenario = &self.plan.scenario;
+        let scenario = self.scenario;
         let (span_ns, pause_ns) = (nanos(scenario.duration.0), nanos(self.fault.down.0));
-        let before = self.broke_ns();
+        let before = self.broke_ns;
         let spans = match self.fault.kind == FaultKind::Idle {
             true => vec![(0, before), (before + pause_ns, span_ns - before - pause_ns)],
             false => vec![(0, span_ns)],
@@ -145,7 +135,7 @@ impl Trial<'_> {
 
     /// What is done when to which server, the first last.
     fn deeds(&self) -> Vec<(u64, usize, Deed)> {
-        let (at, down) = (self.broke_ns(), nanos(self.fault.down.0));
+        let (at, down) = (self.broke_ns, nanos(self.fault.down.0));
         let drain = Deed::Drain { listens: true };
         let mut deeds = match self.fault.kind {
             FaultKind::Drain if down == 0 => vec![(at, 0, drain)],
@@ -173,11 +163,12 @@ impl Trial<'_> {
 
     /// Starts servers and clients, connects all, and tells both what is to come.
     fn set(&self, stop: &AtomicBool) -> Result<Option<Stage>> {
-        let scenario = &self.plan.scenario;
+        let scenario = self.scenario;
         let address = std::net::Ipv4Addr::LOCALHOST.into();
         let identity = self.lane.tls.then(|| Identity::make(address)).transpose()?;
-        let servers = (0..self.outage().servers(self.case.fault))
-            .map(|_| Server::start(self.plan, self.lane, self.case, self.cores, identity.as_ref()));
+        let servers = (0..self.outage.servers(self.case.fault) as u64).map(|number| {
+            Server::start(scenario, self.lane, self.case, number, self.cores, identity.as_ref())
+        });
         let mut servers = servers.collect::<Result<Vec<_>>>()?;
         let mut addresses: Vec<_> = servers.iter().map(Server::address).collect();
         let before = (self.fault.kind == FaultKind::Idle)
@@ -197,7 +188,7 @@ impl Trial<'_> {
             core: self.cores.client,
             browser: None,
             sample_every: 0,
-            endures: Some(Endures { case: self.case, servers: addresses }),
+            endures: Some(Endures { case: self.case, servers: addresses, broke_ns: self.broke_ns }),
         };
         let mut fleet = Worker::start("fleet", format!("the generator of lane {}", self.lane), &order)?;
         let reply = fleet.hear(PATIENCE)?;
@@ -206,14 +197,11 @@ impl Trial<'_> {
             server.tell(&HostCommand::Step { seq: 0 })?;
         }
         fleet.tell(&FleetCommand::Endure)?;
-        let reply = fleet.hear(CONNECTING)?;
+        let Some(reply) = heard(CONNECTING, stop, || fleet.try_hear())? else { return Ok(None) };
         let FleetReply::Connected { open, failures } = reply else { bail!(unexpected(&fleet, &reply)) };
         if open as u64 != scenario.subscribers.0 || !failures.is_empty() {
             let of = scenario.subscribers.0;
             bail!("{}: {open} of {of} subscribers connected; {}", self.lane, spell(&failures));
-        }
-        if stop.load(Ordering::Relaxed) {
-            return Ok(None);
         }
         let schedule = self.schedule();
         let start = Moment::now().plus_nanos(LEAD_NS);
@@ -234,15 +222,16 @@ impl Trial<'_> {
     /// SHA-256 over the bodies of all events, hex.
     fn bodies(&self, end_seq: u64) -> String {
         let mut hash = Sha256::new();
-        let scenario = &self.plan.scenario;
+        let scenario = self.scenario;
         (1..end_seq).for_each(|seq| hash.update(scenario.payload.body(scenario.seed, seq)));
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn build(&self, endured: Endured, facts: Facts) -> Outage {
-        let Facts { broke_ns, marks, server, backlog, listen_overflows, refused, leaked, bodies_sha256 } =
-            facts;
+        let Facts { marks, server, backlog, listen_overflows, released, bodies_sha256 } = facts;
+        let broke_ns = self.broke_ns;
         let since = |moments: Vec<u64>| curve(moments, broke_ns);
+        let back_ns = endured.back_ns(self.scenario.subscribers.0);
         let (scheduled, actual): (Vec<u64>, Vec<u64>) = endured.first_attempts.into_iter().unzip();
         Outage {
             lane: self.lane,
@@ -254,7 +243,7 @@ impl Trial<'_> {
             own_policy: self.case.policy.on(self.lane.transport).expect("a case of this lane"),
             hint: self.case.hint,
             window: self.case.window.0,
-            clients: self.plan.scenario.subscribers.0,
+            clients: self.scenario.subscribers.0,
             ledger: endured.ledger,
             lost: endured.lost,
             disconnections: endured.disconnections,
@@ -282,8 +271,10 @@ impl Trial<'_> {
             server,
             backlog,
             listen_overflows,
-            refused,
-            leaked,
+            refused: released.refused,
+            leaked: released.open,
+            released_ns: released.after_ns,
+            back_ns,
             bodies_sha256,
         }
     }
@@ -291,14 +282,31 @@ impl Trial<'_> {
 
 /// What is known beside what the clients went through.
 struct Facts {
-    broke_ns: u64,
     marks: Vec<(String, u64)>,
     server: Vec<ServerTick>,
     backlog: u32,
     listen_overflows: u64,
-    refused: BTreeMap<String, u64>,
-    leaked: u64,
+    released: Released,
     bodies_sha256: [String; 2],
+}
+
+/// What the clients say, asked for again and again; `None` when interrupted.
+fn heard(
+    patience: Duration,
+    stop: &AtomicBool,
+    mut ask: impl FnMut() -> Result<Option<FleetReply>>,
+) -> Result<Option<FleetReply>> {
+    let deadline = Moment::now().plus_nanos(nanos(patience));
+    loop {
+        match ask()? {
+            Some(reply) => return Ok(Some(reply)),
+            None if stop.load(Ordering::Relaxed) => return Ok(None),
+            None if Moment::now() > deadline => {
+                bail!("the clients did not answer within {} s", patience.as_secs())
+            }
+            None => std::thread::sleep(Duration::from_nanos(LOOK_NS)),
+        }
+    }
 }
 
 /// Events of a span at a rate, at least one.

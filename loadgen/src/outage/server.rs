@@ -1,5 +1,6 @@
 //! The servers of a lane while something breaks: started, told, killed, and started again in their place.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
@@ -7,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use results::run::outage::ServerTick;
 use scenarios::outage::Case;
-use scenarios::{Lane, Moment, Plan, Schedule};
+use scenarios::{Lane, Moment, Scenario, Schedule};
 use servers::contract::{HostCommand, HostOrder, HostReply, SocketFacts, Totals};
 
 use servers::tls::Identity;
@@ -16,38 +17,49 @@ use crate::lane::{Cores, unexpected};
 use crate::worker::{PATIENCE, Worker};
 use crate::{kernel, usage};
 
+/// Servers of a lane at once at most: numbers of those that take their places begin behind them.
+const SERVERS: u64 = 16;
+
 /// A server, or the place of one.
 pub struct Server {
     order: HostOrder,
     worker: Option<Worker>,
     /// CPU time of the present process at the last look.
     cpu_ns: u64,
+    /// CPU time of processes that ended, since the last look.
+    spent_ns: u64,
+    /// What processes that ended in good order had refused, by reason.
+    pub refused: BTreeMap<String, u64>,
     pub sockets: SocketFacts,
 }
 
 impl Server {
-    /// Starts one, which on a lane inside TLS is known by this key and certificate, as whoever takes its place will be.
+    /// Starts the one of this number, which on a lane inside TLS is known by this key and certificate, as whoever takes its place will be.
     ///
     /// # Errors
     /// It cannot be started.
     pub fn start(
-        plan: &Plan,
+        scenario: &Scenario,
         lane: Lane,
         case: Case,
+        number: u64,
         cores: Cores,
         identity: Option<&Identity>,
     ) -> Result<Self> {
         let order = HostOrder {
             lane,
-            scenario: plan.scenario.clone(),
-            payload: plan.scenario.payload.clone(),
+            scenario: scenario.clone(),
+            payload: scenario.payload.clone(),
             core: cores.server,
             bind: "127.0.0.1:0".parse().expect("an address of loopback"),
             case: Some(case),
+            number,
             log: None,
             identity: identity.cloned(),
         };
-        let mut server = Self { order, worker: None, cpu_ns: 0, sockets: SocketFacts::default() };
+        let refused = BTreeMap::new();
+        let mut server =
+            Self { order, worker: None, cpu_ns: 0, spent_ns: 0, refused, sockets: SocketFacts::default() };
         server.listen()?;
         Ok(server)
     }
@@ -69,6 +81,7 @@ impl Server {
     /// It cannot be started.
     pub fn take_its_place(&mut self, start: Moment, schedule: &Schedule) -> Result<()> {
         self.order.log = Some((start, schedule.clone()));
+        self.order.number += SERVERS;
         self.listen()?;
         self.publish(start, schedule)
     }
@@ -130,9 +143,26 @@ impl Server {
         self.worker.is_some()
     }
 
-    /// Kills it.
-    pub fn kill(&mut self) {
-        self.worker = None;
+    /// Kills it. What it used until here is part of the next look.
+    ///
+    /// # Errors
+    /// The kernel does not tell what it used.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(worker) = self.worker.take() {
+            self.spent_ns += usage::cpu_ns(worker.pid())?.saturating_sub(self.cpu_ns);
+        }
+        Ok(())
+    }
+
+    /// Ends it, when it has drained: what it refused is kept.
+    ///
+    /// # Errors
+    /// It is gone.
+    pub fn end(&mut self) -> Result<()> {
+        for (reason, count) in self.totals()?.refused {
+            *self.refused.entry(reason).or_default() += count;
+        }
+        self.kill()
     }
 
     /// Sends it a signal.
@@ -150,6 +180,7 @@ impl Server {
     /// # Errors
     /// The kernel does not tell.
     pub fn look(&mut self, tick: &mut ServerTick) -> Result<()> {
+        tick.cpu_ns += std::mem::take(&mut self.spent_ns);
         let Some(worker) = &self.worker else { return Ok(()) };
         let cpu_ns = usage::cpu_ns(worker.pid())?;
         tick.cpu_ns += cpu_ns.saturating_sub(std::mem::replace(&mut self.cpu_ns, cpu_ns));

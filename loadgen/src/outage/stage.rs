@@ -1,7 +1,7 @@
 //! The servers and clients of a trial while it goes on: what is done to them when, what they say, what they use.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -57,7 +57,9 @@ pub struct Stage {
 pub struct Released {
     /// Connections that they still hold.
     pub open: u64,
-    /// What they refused, by reason.
+    /// How long it took until they held none, ns behind the clients' last word; `None` where they still hold some.
+    pub after_ns: Option<u64>,
+    /// What they refused, by reason; of a process that was killed, nothing is known.
     pub refused: BTreeMap<String, u64>,
     /// Options of a connection.
     pub sockets: Option<SocketFacts>,
@@ -100,7 +102,7 @@ impl Stage {
                 "drains"
             }
             Deed::Kill => {
-                server.kill();
+                server.kill()?;
                 "killed"
             }
             Deed::Listen => {
@@ -157,7 +159,7 @@ impl Stage {
                     self.marks.push((word, now_ns));
                     // Who drained to come back has nothing more to do.
                     if listens_again.contains(&index) {
-                        server.kill();
+                        server.end()?;
                     }
                 }
             }
@@ -173,23 +175,29 @@ impl Stage {
         Ok(())
     }
 
-    /// What the servers say when all clients have left and what is silent was given up.
-    pub fn released(&mut self, silence: Duration) -> Result<Released> {
-        let deadline = Moment::now().plus_nanos(nanos(RELEASE + 2 * silence));
+    /// What the servers say when all clients have left and what is silent was given up; `None` when interrupted.
+    pub fn released(&mut self, silence: Duration, stop: &AtomicBool) -> Result<Option<Released>> {
+        let left = Moment::now();
+        let deadline = left.plus_nanos(nanos(RELEASE + 2 * silence));
         loop {
             let mut held = Released::default();
             for server in &mut self.servers {
                 let totals = server.totals()?;
                 held.open += totals.open;
                 held.sockets = held.sockets.or(totals.sockets);
-                for (reason, count) in totals.refused {
+                let ended = server.refused.iter().map(|(reason, count)| (reason.clone(), *count));
+                for (reason, count) in ended.chain(totals.refused) {
                     *held.refused.entry(reason).or_default() += count;
                 }
             }
+            held.after_ns = (held.open == 0).then(|| Moment::now().nanos_since(left));
             if held.open == 0 || Moment::now() > deadline {
-                return Ok(held);
+                return Ok(Some(held));
             }
-            std::thread::sleep(Duration::from_millis(20));
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_nanos(LOOK_NS));
         }
     }
 }

@@ -34,7 +34,9 @@ async fn herd(lane: &str, policy: &str, server: &TcpListener) -> Herd {
         tls: None,
         after: Vec::new(),
     };
-    Herd::gather(Clients { target, endures: Endures { case, servers }, first: 0, count: 1 }).await.unwrap()
+    Herd::gather(Clients { target, endures: Endures { case, servers, broke_ns: 0 }, first: 0, count: 1 })
+        .await
+        .unwrap()
 }
 
 async fn server() -> TcpListener {

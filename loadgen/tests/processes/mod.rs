@@ -53,7 +53,8 @@ impl Worker {
         kill(Pid::from_raw(self.pid), Signal::SIGKILL).unwrap();
     }
 
-    fn sockets(&self) -> usize {
+    /// Sockets that it holds.
+    pub fn sockets(&self) -> usize {
         let Ok(fds) = Process::new(self.pid).and_then(|process| process.fd()) else { return 0 };
         fds.flatten().filter(|fd| matches!(fd.target, FDTarget::Socket(_))).count()
     }

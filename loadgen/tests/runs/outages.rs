@@ -14,7 +14,7 @@ use scenarios::outage::FaultKind;
 
 use crate::common::{LOADGEN, command, ended};
 use crate::machine;
-use crate::processes::{Measuring, until};
+use crate::processes::{Measuring, Worker, until};
 
 /// The fields that all scenarios here have.
 const HEAD: &str = r#"
@@ -45,7 +45,7 @@ fn adds_up(outage: &Outage) {
     let Losses { out_of_window, began_anew, gave_up, still_away, unexplained } = outage.lost;
     assert_eq!((out_of_window + began_anew + gave_up + still_away, unexplained), (ledger.lost, 0), "{at}");
     assert!(outage.parts_differ_by_ns <= 1_000_000, "{at}: {} ns", outage.parts_differ_by_ns);
-    assert_eq!(outage.leaked, 0, "{at}");
+    assert!(outage.leaked == 0 && outage.released_ns.is_some(), "{at}: {} left", outage.leaked);
     let [sent, came] = &outage.bodies_sha256;
     assert!(sent.len() == 64 && (came.is_empty() || came == sent), "{at}");
 }
@@ -251,7 +251,8 @@ settle = "4s"
     let spread = |policy: &str| {
         let of = found.iter().find(|outage| outage.own_policy.to_string() == policy).unwrap();
         assert!(of.actual_spread_ns.is_some() && of.backlog > 0 && !of.server.is_empty());
-        assert_eq!(of.opened.iter().sum::<u64>(), 1_000);
+        assert_eq!((of.opened.iter().sum::<u64>(), of.begun.iter().sum::<u64>()), (1_000, 1_000));
+        assert!(of.back_ns.unwrap() >= of.actual_spread_ns.unwrap());
         of.scheduled_spread_ns.unwrap() / 1_000_000
     };
     let (fixed, drawn) = (spread("eventsource"), spread("rfc6455"));
@@ -307,6 +308,9 @@ silence = "300ms"
         // their handshakes at once, and the last of them waits for the others.
         let late_ns = outage.silence_late.max().unwrap();
         assert!(late_ns <= 100_000_000, "{}: {late_ns} ns", outage.lane);
+        // And who is gone holds nothing a heartbeat later.
+        let held_ns = outage.released_ns.unwrap();
+        assert!(held_ns <= 100_000_000, "{}: {held_ns} ns", outage.lane);
     }
 }
 
@@ -349,6 +353,38 @@ fn an_interrupt_keeps_the_outages_that_were_measured_and_leaves_nobody() {
         assert_eq!(answer.code, 105, "{}", answer.stderr);
         let run = measuring.saved();
         assert!(run.partial && run.outages.len() >= lines, "{}", run.outages.len());
+        until("no worker is left", || workers.iter().all(|worker| !worker.lives()));
+    }
+}
+
+/// Wherever it is under way: while clients connect, while they hear events, and while they are away.
+#[test]
+fn an_interrupt_ends_a_trial_in_any_of_its_phases() {
+    let _machine = machine();
+    let faults = r#"outage.faults=[{kind="drain",at="300ms"}]"#;
+    // Events end before anybody comes back: whoever is away is waited for.
+    let policies = r#"outage.policies=["eventsource"]"#;
+    let options = ["-s", "reconnect", "--lanes", "sse-h1", "-c", "200", "-d", "600ms"];
+    let options = [&options[..], &["--set", faults, "--set", policies]].concat();
+    for phase in ["connecting", "hearing", "away"] {
+        let mut measuring = Measuring::of(&options);
+        let (mut workers, mut most) = (Vec::new(), 0);
+        until(phase, || {
+            workers = measuring.workers();
+            let fleet = workers.iter().find(|worker| worker.role == "fleet");
+            let open = fleet.map_or(0, Worker::sockets);
+            most = most.max(open);
+            match phase {
+                "connecting" => open > 0,
+                "hearing" => open >= 200,
+                _ => most >= 200 && open < 100,
+            }
+        });
+        measuring.signal(Signal::SIGINT);
+        let answer = measuring.end();
+        assert_eq!(answer.code, 105, "{phase}: {}", answer.stderr);
+        let run = measuring.saved();
+        assert!(run.partial && run.outages.is_empty(), "{phase}: {}", run.outages.len());
         until("no worker is left", || workers.iter().all(|worker| !worker.lives()));
     }
 }

@@ -129,6 +129,11 @@ pub static COLUMNS: &[Column] = &[
         known(row.peak().map(|peak| peak as f64))
     }),
     further(
+        "all back, s",
+        "From the first attempt of all to the last client that has all again, where each lost its stream once.",
+        |row| known(row.back_s()),
+    ),
+    further(
         "listen overflows",
         "Connections that the kernel dropped at a full listen queue, whole machine.",
         |row| count(row, |one| one.listen_overflows),
@@ -140,6 +145,11 @@ pub static COLUMNS: &[Column] = &[
         "left at the server",
         "Connections open at the server when all was over, beyond those of the clients.",
         |row| count(row, |one| one.leaked),
+    ),
+    further(
+        "let go, ms",
+        "Time until the server held none of the clients' connections when all had left, at most.",
+        |row| known(row.outages.iter().filter_map(|one| one.released_ns).max().map(super::millis)),
     ),
     further("server CPU, ms", "CPU of the server in a repetition.", |row| known(row.server_cpu_ms())),
     further("server peak, MiB", "The most resident memory of the server.", |row| known(row.peak_rss_mib())),

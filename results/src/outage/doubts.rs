@@ -1,5 +1,6 @@
 //! What makes one outage's measurement invalid: books that do not close, parts that do not add up, bodies that
-//! differ, and events that came twice although clients said where they had been.
+//! differ, events that came twice or out of order although clients said where they had been, and connections that the
+//! server does not let go of.
 //!
 //! Pure, so that the runner saves them with the run and the report checks them again.
 
@@ -39,6 +40,14 @@ pub fn doubts(outage: &Outage, resume: bool) -> Vec<Warning> {
         (
             resume && ledger.duplicated > 0,
             format!("{} deliveries came twice although clients resumed", ledger.duplicated),
+        ),
+        (
+            resume && ledger.reordered > 0,
+            format!("{} deliveries came behind later ones although clients resumed", ledger.reordered),
+        ),
+        (
+            outage.leaked > 0,
+            format!("the server still holds {} connections of clients that left", outage.leaked),
         ),
     ];
     let place = format!("{}, {}, window {}", outage.fault, outage.own_policy, outage.window);

@@ -96,7 +96,7 @@ fn texts(outage: &Outage, resume: bool) -> Vec<String> {
 fn what_does_not_add_up_is_invalid_and_named() {
     assert_eq!(texts(&sound(), true), [""; 0]);
     type Edit = fn(&mut Outage);
-    let cases: [(Edit, &str); 7] = [
+    let cases: [(Edit, &str); 9] = [
         (|one| one.ledger.delivered -= 1, "the ledger does not close"),
         (
             |one| {
@@ -114,6 +114,8 @@ fn what_does_not_add_up_is_invalid_and_named() {
         (|one| one.parts_differ_by_ns = 1_000_001, "differ by 1.00 ms"),
         (|one| one.bodies_sha256[1] = "cd".repeat(32), "the bodies received are not"),
         (|one| one.ledger.duplicated = 3, "3 deliveries came twice"),
+        (|one| one.ledger.reordered = 2, "2 deliveries came behind later ones"),
+        (|one| one.leaked = 4, "still holds 4 connections"),
         (|one| one.still_away = 401, "401 clients never had all events again, of 400"),
     ];
     for (edit, said) in cases {

@@ -94,8 +94,16 @@ pub struct Outage {
     pub refused: BTreeMap<String, u64>,
     /// Connections that were open at the server when all was over, beyond those of the clients.
     pub leaked: u64,
-    /// SHA-256 over the bodies that a client should have got from time zero on, and that the first that lost nothing
-    /// did get; empty where none did.
+    /// How long it took until the server held none of the clients' connections, ns from when all had left; `None` where
+    /// it still held some, or nobody looked.
+    #[serde(default)]
+    pub released_ns: Option<u64>,
+    /// From the beginning of the first attempt of all to the moment at which the last client had all events again, ns;
+    /// `None` unless every client lost its stream once and had all events again.
+    #[serde(default)]
+    pub back_ns: Option<u64>,
+    /// SHA-256 over the bodies that a client should have got from time zero on, and that client 0 did get; the latter
+    /// is empty where that one lost any.
     pub bodies_sha256: [String; 2],
 }
 

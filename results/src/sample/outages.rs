@@ -152,6 +152,8 @@ fn nothing(lane: Lane) -> Outage {
         listen_overflows: 0,
         refused: BTreeMap::new(),
         leaked: 0,
+        released_ns: Some(4_000_000),
+        back_ns: None,
         bodies_sha256: ["ab".repeat(32), "ab".repeat(32)],
     }
 }

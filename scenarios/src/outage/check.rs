@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fault, FaultKind, Lasting, Outage};
+use super::{Fault, FaultKind, Lasting, Outage, Policy};
 use crate::audience::Audience;
 use crate::envelope::Identity;
 use crate::lane::Lane;
@@ -67,6 +67,20 @@ impl Outage {
                 self.silence, self.heartbeat
             ));
         }
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        let bounds = [
+            ("heartbeat", self.heartbeat, Duration::from_millis(10), minutes(10)),
+            ("silence", self.silence, Duration::from_millis(20), minutes(30)),
+            ("max_age", self.max_age, Duration::from_millis(100), minutes(60)),
+            ("settle", self.settle, Duration::from_millis(100), minutes(30)),
+        ];
+        let is_outside = |span: Span, least, most| !(least..=most).contains(&span.0);
+        for (name, span, least, most) in bounds {
+            if is_outside(span, least, most) && (name == "settle" || !span.0.is_zero()) {
+                let (least, most) = (Span(least), Span(most));
+                return Err(format!("`{name}` is {span}; allowed is {least} to {most}"));
+            }
+        }
         self.faults.iter().try_for_each(|fault| self.check_fault(*fault, scenario))
     }
 
@@ -86,6 +100,12 @@ impl Outage {
                 }
                 false => format!("fault `{word}` comes once; leave out `every`"),
             });
+        }
+        if is_churn && !within.0.is_zero() {
+            return Err("fault `churn` begins at `at` for all; leave out `within`".into());
+        }
+        if is_churn && self.policies.contains(&Policy::None) {
+            return Err("with fault `churn` clients come back; leave out policy `none`".into());
         }
         let times = if kind == FaultKind::Rolling { 3 } else { 1 };
         let ends = at.0 + within.0 + if is_churn { Duration::ZERO } else { down.0 * times };

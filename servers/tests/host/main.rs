@@ -54,6 +54,7 @@ impl Host {
             core: Some(0),
             bind,
             case: None,
+            number: 0,
             log: None,
             identity: None,
         };

@@ -18,7 +18,17 @@ fn start(log: Option<(Moment, Schedule)>) -> (Host, SocketAddr) {
     let lane = "sse-h1".parse().unwrap();
     let case = Some(scenario.outage.as_ref().unwrap().cases(lane)[0]);
     let bind = ANY.parse().unwrap();
-    let order = HostOrder { lane, scenario, payload: sweep(), core: None, bind, case, log, identity: None };
+    let order = HostOrder {
+        lane,
+        scenario,
+        payload: sweep(),
+        core: None,
+        bind,
+        case,
+        number: 0,
+        log,
+        identity: None,
+    };
     let mut host = Host::spawn(&serde_json::to_string(&order).unwrap());
     let (address, _) = host.ready();
     (host, address)

@@ -102,7 +102,7 @@ async fn a_stream_ends_in_good_order_at_its_age() {
         read_events(&mut new, 1).await;
         assert_eq!(server.hub.subscriptions(), 1, "{lane}");
     }
-    let server = start("ws-h1", &[("outage.max_age", "1ms")]);
+    let server = start("ws-h1", &[("outage.max_age", "100ms")]);
     let (mut client, _) = server.subscribe().await;
     assert_eq!(server.lane.transport, Transport::Ws);
     assert_eq!(crate::server::read(&mut client, 4).await, WS_RESTART);

@@ -3,6 +3,7 @@
 use crate::h2::{self, BEGIN, HEADERS, WEBSOCKET};
 use crate::outage::{STREAMS, read_events, start, until};
 use crate::server::{SUBSCRIBE, Server, request, rest, upgrade};
+use scenarios::seed::repeated;
 use scenarios::{Carrier, Hint, Transport};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -84,7 +85,7 @@ async fn event_streams_are_told_first_when_to_come_back_and_go_on_as_ever() {
             let (mut client, _) = server.subscribe().await;
             let said = read_events(&mut client, 1).await;
             let said = String::from_utf8_lossy(&said).into_owned();
-            let millis = hint.draw(server.scenario.seed, count, 0.5).unwrap();
+            let millis = hint.draw(repeated(server.scenario.seed, 0), count, 0.5).unwrap();
             let (first, event) = (format!("retry: {millis}\n\n"), said.find("quote\n").unwrap());
             match server.lane.transport {
                 Transport::Ws => assert!(!said.contains("retry"), "{lane}: {said}"),

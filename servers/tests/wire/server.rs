@@ -47,7 +47,7 @@ impl Server {
         let lane: Lane = lane.parse().unwrap();
         let case = scenario.outage.as_ref().map(|outage| outage.cases(lane)[0]);
         let hub = lanes::hub(lane, &scenario).unwrap();
-        let hub = lanes::outage::prepared(hub, lane, &scenario, case).unwrap();
+        let hub = lanes::outage::prepared(hub, lane, &scenario, case, 0).unwrap();
         tokio::spawn(hub.clone().end_at_age());
         let meter = Arc::new(Meter::default());
         let listening = listen("127.0.0.1:0".parse().unwrap(), &scenario, read_buffer_bytes(lane)).unwrap();

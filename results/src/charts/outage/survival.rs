@@ -6,6 +6,7 @@ use crate::charts::figure::{Curve, Curves, Figure, Panel, Stroke};
 use crate::charts::{hue, lane_keys, loud};
 use crate::outage::{Case, Row, by_class, chosen, rows};
 use crate::run::Run;
+use scenarios::outage::FaultKind;
 
 /// The share that the finding tells the time of.
 const NEARLY_ALL: f64 = 0.95;
@@ -22,7 +23,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
         question: "How soon do clients have all events again?",
         finding: loud(run, &finding(run)),
         how: "Of the clients that lost their stream, those who have a stream again and every event that was due, by the last \
-              time they had caught up. A line that stays below 100 % is made of clients who stayed away or never had all \
+              time they had caught up; not of clients that come and go. A line that stays below 100 % is made of clients who stayed away or never had all \
               events again.",
         caption: caption(run, &left_out),
         legend: lane_keys(run),
@@ -31,7 +32,11 @@ pub fn draw(run: &Run) -> Option<Figure> {
 }
 
 /// Clients that lost their stream, over all repetitions: those who had caught up at last, and those who never did.
+/// Clients that come and go have no last time that says anything.
 fn lost_streams(row: &Row<'_>) -> u64 {
+    if row.fault.kind == FaultKind::Churn {
+        return 0;
+    }
     row.curve(|one| &one.caught_up).iter().sum::<u64>() + row.away()
 }
 
@@ -70,7 +75,11 @@ fn panel(run: &Run, case: &Case<'_>, end: f64) -> Panel {
 
 /// Time until nearly all have all events again, s.
 fn time_to(row: &Row<'_>) -> Option<f64> {
-    shares(row).iter().position(|share| *share >= NEARLY_ALL).map(|tick| seconds(tick + 1))
+    (lost_streams(row) > 0)
+        .then(|| shares(row))?
+        .iter()
+        .position(|share| *share >= NEARLY_ALL)
+        .map(|tick| seconds(tick + 1))
 }
 
 fn finding(run: &Run) -> String {
