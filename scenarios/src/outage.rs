@@ -276,5 +276,8 @@ mod tests {
         let churn = ("outage.faults", "[{kind = \"churn\", every = \"1s\", down = \"1s\"}]");
         let text = loaded(&[churn, ("outage.policies", "[\"full-jitter\", \"none\"]")]).unwrap_err();
         assert!(text.contains("leave out policy `none`"), "{text}");
+        let idle = ("outage.faults", "[{kind = \"idle\", down = \"2s\"}]");
+        let text = loaded(&[idle, ("subscribers", "10k")]).unwrap_err();
+        assert!(text.contains("two of 20,000 descriptors") && text.contains("at most 9500"), "{text}");
     }
 }
