@@ -107,6 +107,16 @@ pub trait Sink {
     fn over(&mut self, stream: usize, failure: &Failure);
 }
 
+/// Hears nothing more: of a client that only waits for the end of its connection.
+pub struct Deaf;
+
+impl Sink for Deaf {
+    fn opened(&mut self, _stream: usize) {}
+    fn event(&mut self, _stream: usize, _event: &Event<'_>, _arrival: Arrival) {}
+    fn counted(&mut self, _counts: Option<Bytes>) {}
+    fn over(&mut self, _stream: usize, _failure: &Failure) {}
+}
+
 /// One open connection.
 #[expect(clippy::large_enum_variant, reason = "nearly every subscriber is lean; a box would only add to it")]
 pub enum Subscriber {

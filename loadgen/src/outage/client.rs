@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, watch};
 use super::{Churn, Cue, account, server_of};
 use crate::failure::Failure;
 use crate::lanes::lean::Lean;
-use crate::lanes::{Arrival, Bytes, READ_BUFFER, Sink, Target};
+use crate::lanes::{Arrival, Bytes, Deaf, READ_BUFFER, Sink, Target};
 use crate::reconnect::{Connection, Ended, State};
 
 /// How long the end of a connection may take that was said goodbye to.
@@ -266,16 +266,6 @@ fn told(failure: &Failure) -> (Ended, String) {
         | Failure::Ended
         | Failure::Io(_) => (Ended::Network, failure.kind().to_owned()),
     }
-}
-
-/// Hears nothing more.
-struct Deaf;
-
-impl Sink for Deaf {
-    fn opened(&mut self, _stream: usize) {}
-    fn event(&mut self, _stream: usize, _event: &Event<'_>, _arrival: Arrival) {}
-    fn counted(&mut self, _counts: Option<Bytes>) {}
-    fn over(&mut self, _stream: usize, _failure: &Failure) {}
 }
 
 impl Sink for Ears<'_> {

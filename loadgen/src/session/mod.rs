@@ -20,7 +20,7 @@ use crate::contract::Visited;
 use crate::failure::Failure;
 use crate::kernel;
 use crate::lanes::lean::Lean;
-use crate::lanes::{Arrival, Bytes, Sink, Target};
+use crate::lanes::{Arrival, Bytes, Deaf, Sink, Target};
 
 /// How long the end of a connection may take that was said goodbye to.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -238,16 +238,6 @@ impl Line {
             Err(err) => account::at(|account| account.failed("kernel", err.to_string())),
         }
     }
-}
-
-/// Hears nothing more.
-struct Deaf;
-
-impl Sink for Deaf {
-    fn opened(&mut self, _stream: usize) {}
-    fn event(&mut self, _stream: usize, _event: &Event<'_>, _arrival: Arrival) {}
-    fn counted(&mut self, _counts: Option<Bytes>) {}
-    fn over(&mut self, _stream: usize, _failure: &Failure) {}
 }
 
 impl Ears {
