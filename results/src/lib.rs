@@ -4,6 +4,7 @@ pub mod charts;
 pub mod claims;
 pub mod conclude;
 pub mod histograms;
+pub mod judged;
 pub mod latency;
 pub mod metric;
 pub mod outage;
