@@ -2,6 +2,17 @@
 //!
 //! Every command that judges builds a [`Judged`]; every output for people and for CI draws one.
 
+mod format;
+mod github;
+mod json;
+mod junit;
+mod markdown;
+mod text;
+mod words;
+
+pub use format::{JudgedFormat, render, write};
+pub use words::line;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +51,35 @@ pub enum Verdict {
     Crossed,
     /// What a gate was to check cannot be found, or the measurement is invalid; the text says why.
     Invalid,
+}
+
+impl Verdict {
+    /// Whether it fails whoever relies on it.
+    #[must_use]
+    pub const fn fails(self) -> bool {
+        matches!(self, Self::Worse | Self::Crossed | Self::Invalid)
+    }
+
+    /// Whether it leaves the question open.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Inconclusive | Self::NotComparable)
+    }
+
+    /// As people read it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Worse => "worse",
+            Self::Same => "no practical difference",
+            Self::Inconclusive => "inconclusive",
+            Self::NotComparable => "not comparable",
+            Self::Kept => "kept",
+            Self::Crossed => "crossed",
+            Self::Invalid => "invalid",
+        }
+    }
 }
 
 /// One judged number.
@@ -94,3 +134,6 @@ impl Judged {
         self.findings.iter().filter(move |finding| finding.verdict == verdict)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,26 @@
-//! The published JSON schema of `run.json`, made from the types themselves.
+//! The published JSON schemas of `run.json` and of what was judged, made from the types themselves.
 //!
-//! Committed, because others read run files: a change of the format must show in a review.
+//! Committed, because others read these files: a change of the format must show in a review.
 
+use schemars::{JsonSchema, schema_for};
+
+use crate::judged::Judged;
 use crate::run::Run;
 
 /// The schema as committed in `results/schema/run.schema.json`.
 #[must_use]
 pub fn schema() -> String {
-    let schema = schemars::schema_for!(Run);
-    serde_json::to_string_pretty(&schema).expect("a schema is JSON") + "\n"
+    of::<Run>()
+}
+
+/// The schema as committed in `results/schema/judged.schema.json`.
+#[must_use]
+pub fn judged() -> String {
+    of::<Judged>()
+}
+
+fn of<T: JsonSchema>() -> String {
+    serde_json::to_string_pretty(&schema_for!(T)).expect("a schema is JSON") + "\n"
 }
 
 #[cfg(test)]
@@ -16,15 +28,21 @@ mod tests {
     use super::*;
     use crate::sample;
 
-    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/run.schema.json");
+    const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schema");
 
-    /// `UPDATE_SCHEMA=1 cargo test -p results` rewrites the file after an intended change.
+    /// `UPDATE_SCHEMA=1 cargo test -p results` rewrites the files after an intended change.
     #[test]
-    fn the_committed_schema_is_current() {
-        if std::env::var_os("UPDATE_SCHEMA").is_some() {
-            std::fs::write(COMMITTED, schema()).unwrap();
+    fn the_committed_schemas_are_current() {
+        for (name, schema) in [("run", schema()), ("judged", judged())] {
+            let committed = format!("{FOLDER}/{name}.schema.json");
+            if std::env::var_os("UPDATE_SCHEMA").is_some() {
+                std::fs::write(&committed, &schema).unwrap();
+            }
+            assert!(
+                std::fs::read_to_string(&committed).unwrap() == schema,
+                "{name}: run with UPDATE_SCHEMA=1"
+            );
         }
-        assert!(std::fs::read_to_string(COMMITTED).unwrap() == schema(), "run with UPDATE_SCHEMA=1");
     }
 
     #[test]
