@@ -2,6 +2,7 @@
 
 pub mod charts;
 pub mod claims;
+pub mod compare;
 pub mod conclude;
 pub mod histograms;
 pub mod judged;

@@ -169,6 +169,13 @@ impl Run {
         write_atomically(&folder.join("run.json"), &json)
     }
 
+    /// What tells one invocation from another: wall-clock numbers of two may not be judged against each other
+    /// (METHOD M22). A run holds no other mark of its session than when it started and by which command.
+    #[must_use]
+    pub fn session(&self) -> String {
+        format!("{} {}", self.started, self.command.join(" "))
+    }
+
     /// The worst severity among the warnings.
     #[must_use]
     pub fn worst(&self) -> Option<Severity> {

@@ -9,7 +9,7 @@ mod pool;
 mod steps;
 
 pub use effect::{Effect, Judgement, MARGIN, holm};
-pub use paired::{grouped_effect, paired_effect, pairs};
+pub use paired::{Side, effect_between, grouped_effect, paired_effect, pairs};
 pub use pool::Pool;
 pub use steps::Steps;
 

@@ -23,12 +23,27 @@ const FEWEST_STEPS: usize = 3;
 /// Share of pairs cut at each end before the mean.
 const TRIM: f64 = 0.1;
 
+/// A lane of a run.
+#[derive(Clone, Copy)]
+pub struct Side<'a> {
+    /// The run.
+    pub run: &'a Run,
+    /// The lane.
+    pub lane: Lane,
+}
+
 /// `a`'s metric over `b`'s; nothing when one of them has no number.
 #[must_use]
 pub fn paired_effect(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Option<Effect> {
+    effect_between(metric, Side { run, lane: a }, Side { run, lane: b })
+}
+
+/// The same of two runs; what is paired must have stood beside each other in time.
+#[must_use]
+pub fn effect_between(metric: &Metric, a: Side<'_>, b: Side<'_>) -> Option<Effect> {
     match metric.source {
         Source::Quantile(histogram, q, ..) => {
-            let trials: Vec<(&Trial, &Trial)> = beside(run, a, b);
+            let trials: Vec<(&Trial, &Trial)> = beside(a, b);
             let side = |pick: fn(&(&Trial, &Trial)) -> usize| -> Vec<&Trial> {
                 trials.iter().map(|pair| [pair.0, pair.1][pick(pair)]).collect()
             };
@@ -37,20 +52,20 @@ pub fn paired_effect(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Option<Eff
             let (a, b) = (Pool::new(a.into_iter().map(histogram)), Pool::new(b.into_iter().map(histogram)));
             pooled_effect(metric, &a, &b, q)
         }
-        Source::Trial(_) | Source::Count(_) => grouped_effect(metric, &pairs(run, metric, a, b)),
+        Source::Trial(_) | Source::Count(_) => grouped_effect(metric, &pairs_between(metric, a, b)),
         Source::Memory(field) => {
-            let log = log_ratio(memory(run, a, field)?, memory(run, b, field)?)?;
-            let (a, b) = (Steps::new(&levels(run, a, field)), Steps::new(&levels(run, b, field)));
+            let log = log_ratio(memory(a.run, a.lane, field)?, memory(b.run, b.lane, field)?)?;
+            let steps = |side: Side<'_>| Steps::new(&levels(side.run, side.lane, field));
+            let (a, b) = (steps(a), steps(b));
             Some(stepped_effect(metric, log, &a, &b))
         }
     }
 }
 
 /// Trials of the two lanes in the same repetition.
-fn beside(run: &Run, a: Lane, b: Lane) -> Vec<(&Trial, &Trial)> {
-    run.trials_of(a)
-        .filter_map(|one| Some((one, run.trials_of(b).find(|other| other.repetition == one.repetition)?)))
-        .collect()
+fn beside<'a>(a: Side<'a>, b: Side<'a>) -> Vec<(&'a Trial, &'a Trial)> {
+    let twin = |one: &Trial| b.run.trials_of(b.lane).find(|other| other.repetition == one.repetition);
+    a.run.trials_of(a.lane).filter_map(|one| Some((one, twin(one)?))).collect()
 }
 
 /// `ln a - ln b`, exactly negated when exchanged; nothing unless both are above zero.
@@ -61,21 +76,29 @@ fn log_ratio(a: f64, b: f64) -> Option<f64> {
 /// Log ratios of `a` to `b`, by process start.
 #[must_use]
 pub fn pairs(run: &Run, metric: &Metric, a: Lane, b: Lane) -> Vec<Vec<f64>> {
+    pairs_between(metric, Side { run, lane: a }, Side { run, lane: b })
+}
+
+fn pairs_between(metric: &Metric, a: Side<'_>, b: Side<'_>) -> Vec<Vec<f64>> {
     let in_trials = |one: &Trial, other: &Trial| -> Vec<f64> {
         let Some(block) = metric.block else {
-            let value = |trial| match metric.trial(run, trial) {
+            let value = |run, trial| match metric.trial(run, trial) {
                 Value::Known(value) => Some(value),
                 Value::TooFew | Value::NotDelivered | Value::Absent => None,
             };
-            return value(one).zip(value(other)).and_then(|(a, b)| log_ratio(a, b)).into_iter().collect();
+            return value(a.run, one)
+                .zip(value(b.run, other))
+                .and_then(|(a, b)| log_ratio(a, b))
+                .into_iter()
+                .collect();
         };
         let by_round: BTreeMap<u64, f64> =
             other.blocks.iter().filter_map(|held| Some((held.round, block(held)?))).collect();
         let pair = |held| log_ratio(block(held)?, *by_round.get(&held.round)?);
         one.blocks.iter().filter_map(pair).collect()
     };
-    let known = |trial| metric.trial(run, trial).known().is_some();
-    let starts = beside(run, a, b).into_iter().filter(|(one, other)| known(one) && known(other));
+    let known = |run, trial| metric.trial(run, trial).known().is_some();
+    let starts = beside(a, b).into_iter().filter(|(one, other)| known(a.run, one) && known(b.run, other));
     let starts = starts.map(|(one, other)| in_trials(one, other));
     starts.filter(|pairs| !pairs.is_empty()).collect()
 }
