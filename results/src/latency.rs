@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize};
 /// The largest value held: two minutes.
 pub const MAX_NS: u64 = 120_000_000_000;
 
+/// Most values that a histogram read from a file may hold: a million a second for nine years.
+const MOST: u64 = 1 << 48;
+
+/// Bytes before the counts of a V2 blob: cookie, length, offset, digits, bounds, ratio.
+const HEAD: usize = 40;
+
 /// Nanoseconds, 1 to [`MAX_NS`], three significant digits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Written", into = "Written")]
@@ -132,20 +138,51 @@ impl TryFrom<Written> for LatencyHistogram {
     type Error = String;
     fn try_from(written: Written) -> Result<Self, String> {
         let blob = STANDARD.decode(&written.v2).map_err(|err| format!("histogram is not base64: {err}"))?;
+        vet(&blob)?;
         let read: Histogram<u64> = V2Reader::new()
             .deserialize(&mut blob.as_slice())
             .map_err(|err| format!("histogram is not V2: {err:?}"))?;
-        if read.high() > MAX_NS || read.sigfig() != 3 {
-            return Err(format!(
-                "histogram has bounds up to {} ns and {} digits, not ours",
-                read.high(),
-                read.sigfig()
-            ));
+        let (sum, lost) = (read.len().saturating_add(written.saturated), written.lost);
+        if sum.saturating_add(lost) > MOST {
+            return Err(format!("histogram counts {sum} values and {lost} lost, more than any run has"));
         }
         let mut own = Self { saturated: written.saturated, lost: written.lost, ..Self::default() };
         own.held.add(&read).map_err(|err| format!("histogram does not fit our bounds: {err:?}"))?;
         Ok(own)
     }
+}
+
+/// Refuses what the reader would trust: bounds it would reserve memory for, and numbers it would negate or add.
+///
+/// The counts are zig-zag LEB128 of at most nine bytes; a negative one stands for so many zeros
+/// (<https://github.com/HdrHistogram/HdrHistogram/blob/master/src/main/java/org/HdrHistogram/ZigZagEncoding.java>).
+fn vet(blob: &[u8]) -> Result<(), String> {
+    let field =
+        |at: usize, long: usize| blob[at..at + long].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    if blob.len() < HEAD {
+        return Err(format!("histogram of {} bytes is no V2", blob.len()));
+    }
+    let (length, digits, low, high) = (field(4, 4), field(12, 4), field(16, 8), field(24, 8));
+    if length != (blob.len() - HEAD) as u64 {
+        return Err(format!("histogram names {length} bytes of counts and has {}", blob.len() - HEAD));
+    }
+    if high > MAX_NS || low != 1 || digits != 3 {
+        return Err(format!("histogram has bounds {low} to {high} ns and {digits} digits, not ours"));
+    }
+    let (mut number, mut shift) = (0_u64, 0);
+    for byte in &blob[HEAD..] {
+        let is_ninth = shift == 56;
+        number |= u64::from(if is_ninth { *byte } else { byte & 0x7f }) << shift;
+        if is_ninth || byte & 0x80 == 0 {
+            if number >> 1 > MOST {
+                return Err("histogram holds a count that no run has".into());
+            }
+            (number, shift) = (0, 0);
+        } else {
+            shift += 7;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -185,6 +222,53 @@ mod tests {
         assert_eq!(histogram.quantile(0.5), Some(50));
         assert_eq!(histogram.quantile(0.98), Some(98));
         assert_eq!(histogram.quantile(0.99), None);
+    }
+
+    /// Bounds are in the blob and memory would be reserved for them; counts are added.
+    #[test]
+    fn what_is_no_histogram_of_ours_is_refused() {
+        let mut blob = Vec::new();
+        V2Serializer::new().serialize(&of([5, 5, 7]).held, &mut blob).unwrap();
+        let edited = |edit: &dyn Fn(&mut Vec<u8>)| {
+            let mut blob = blob.clone();
+            edit(&mut blob);
+            LatencyHistogram::try_from(Written { v2: STANDARD.encode(blob), saturated: 0, lost: 0 })
+        };
+        assert_eq!(edited(&|_| {}), Ok(of([5, 5, 7])));
+        type Edit<'a> = (&'a dyn Fn(&mut Vec<u8>), &'a str);
+        let cases: [Edit<'_>; 9] = [
+            (&|blob| blob.clear(), "histogram of 0 bytes"),
+            (&|blob| blob.truncate(39), "histogram of 39 bytes"),
+            (&|blob| blob.truncate(blob.len() - 1), "names"),
+            (&|blob| blob[4] = 0xff, "names"),
+            (&|blob| blob[24] = 0x7f, "not ours"),
+            (&|blob| blob[15] = 5, "not ours"),
+            (&|blob| blob[0] = 9, "not V2"),
+            (
+                &|blob| {
+                    blob.truncate(HEAD);
+                    blob.extend([0xff; 9]);
+                    blob[7] = 9;
+                    blob[4..7].fill(0);
+                },
+                "no run has",
+            ),
+            (
+                &|blob| {
+                    blob.truncate(HEAD);
+                    blob.extend([0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+                    blob[7] = 8;
+                    blob[4..7].fill(0);
+                },
+                "no run has",
+            ),
+        ];
+        for (edit, part) in cases {
+            let said = edited(edit).unwrap_err();
+            assert!(said.contains(part), "no `{part}` in {said}");
+        }
+        let lost = Written { v2: STANDARD.encode(&blob), saturated: u64::MAX, lost: u64::MAX };
+        assert!(LatencyHistogram::try_from(lost).unwrap_err().contains("more than any run has"));
     }
 
     proptest! {

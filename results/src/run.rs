@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use scenarios::{Lane, Scenario};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 mod bytes;
 mod environment;
 mod idle;
+mod load;
 pub mod outage;
 mod session;
 mod step;
@@ -135,29 +136,13 @@ pub struct SweepPoint {
 }
 
 impl Run {
-    /// Reads `run.json`, or the folder it lies in.
+    /// Reads `run.json`, or the folder it lies in; what anybody may have written there is not trusted.
     ///
     /// # Errors
-    /// Unreadable, not JSON (with line and column), or of another schema.
+    /// Unreadable, too large, not JSON (with line and column), of another schema, or it cannot be what a run left
+    /// behind (with what is wrong).
     pub fn load(path: &Path) -> Result<Self> {
-        let file = if path.is_dir() { path.join("run.json") } else { path.to_owned() };
-        let text =
-            std::fs::read_to_string(&file).with_context(|| format!("cannot read run {}", file.display()))?;
-        #[derive(Deserialize)]
-        struct Version {
-            schema: u32,
-        }
-        let version: Version =
-            serde_json::from_str(&text).with_context(|| format!("{} is not a run file", file.display()))?;
-        if version.schema != SCHEMA {
-            bail!(
-                "{} has schema {}, this program reads schema {SCHEMA}; redo the run or use the program that wrote it",
-                file.display(),
-                version.schema
-            );
-        }
-        serde_json::from_str(&text)
-            .with_context(|| format!("{} is not a run file of schema {SCHEMA}", file.display()))
+        load::load(path)
     }
 
     /// Writes `run.json` into a folder, atomically: an interrupted save leaves the former file.

@@ -13,8 +13,11 @@ use crate::quantity::{Count, Span};
 use crate::upstream::{ECHO, MESSAGE_BYTES};
 
 impl Scenario {
-    /// Refuses what cannot be run or would take absurdly long.
-    pub(super) fn check(&self) -> Result<(), String> {
+    /// Refuses what cannot be run or would take absurdly long; a scenario that was read by [`Scenario::load`] is sound.
+    ///
+    /// # Errors
+    /// The field that is wrong, its value, and what is allowed.
+    pub fn check(&self) -> Result<(), String> {
         let in_range = |field: &str, value: f64, low: f64, high: f64| match value.is_finite()
             && (low..=high).contains(&value)
         {
