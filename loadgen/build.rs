@@ -14,6 +14,9 @@ fn main() {
         git(&["status", "--porcelain", "--untracked-files=no"]).is_some_and(|list| !list.is_empty());
     println!("cargo::rustc-env=LOADGEN_COMMIT={commit}{}", if changed { "+" } else { "" });
     println!("cargo::rustc-env=LOADGEN_OPT_LEVEL={}", env::var("OPT_LEVEL").unwrap_or_default());
+    let rustc = env::var("RUSTC").ok().and_then(|rustc| Command::new(rustc).arg("--version").output().ok());
+    let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    println!("cargo::rustc-env=LOADGEN_RUSTC={}", rustc.unwrap_or_else(|| "unknown".into()));
     let folder = env::var("OUT_DIR").unwrap_or_default();
     let profile = if folder.contains("/release/") { "release" } else { "dev, optimised" };
     println!("cargo::rustc-env=LOADGEN_PROFILE={profile}");

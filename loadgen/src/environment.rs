@@ -34,6 +34,7 @@ pub fn read(cores: Cores) -> Environment {
         version: env!("CARGO_PKG_VERSION").into(),
         commit: env!("LOADGEN_COMMIT").into(),
         profile: profile().into(),
+        rustc: env!("LOADGEN_RUSTC").into(),
         kernel: or_unknown(file("/proc/sys/kernel/osrelease")),
         cpu: or_unknown(cpu_model()),
         cores: std::thread::available_parallelism().map_or(0, |n| n.get() as u64),

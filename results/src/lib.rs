@@ -5,6 +5,7 @@ pub mod claims;
 pub mod compare;
 pub mod conclude;
 pub mod histograms;
+pub mod history;
 pub mod judged;
 pub mod latency;
 pub mod metric;

@@ -330,6 +330,7 @@ fn environment() -> Environment {
         version: "0.1.0".into(),
         commit: "0123456789ab".into(),
         profile: "dev, optimised".into(),
+        rustc: "rustc 1.90.0".into(),
         kernel: "6.18.0".into(),
         cpu: "Example CPU at 3 GHz".into(),
         cores: 2,

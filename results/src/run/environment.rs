@@ -17,6 +17,9 @@ pub struct Environment {
     pub commit: String,
     /// Build profile; runs of different profiles are not comparable.
     pub profile: String,
+    /// Compiler it was built with; empty in older files.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub rustc: String,
     /// Kernel release.
     pub kernel: String,
     /// CPU model.
