@@ -7,6 +7,9 @@ use results::Format;
 use results::survey::{Readers, Workload};
 use scenarios::{Count, Scenario};
 
+mod compare;
+pub use compare::{CompareArgs, HistoryArgs, OutputArgs};
+
 use crate::exit::BadInput;
 use crate::survey::Depth;
 
@@ -23,13 +26,14 @@ pub struct Args {
 }
 
 const AFTER: &str = "\
-Exit codes: 0 good · 97 the measurement is invalid · 104 bad scenario or arguments · 105 interrupted · 107 runtime error
+Exit codes: 0 good · 97 the measurement is invalid · 98 worse than what it was compared with · 104 bad scenario or arguments · 105 interrupted · 107 runtime error
 Examples:
   loadgen --scenario ticker
   loadgen --scenario ticker -c 10k --lanes sse-h1,sse-h1@reqwest
   loadgen --scenario my.toml --set payload=text:1k --set arrivals=poisson -o /tmp/run
   loadgen survey --rate 5 --payload-bytes 400 --subscribers 20k
-  loadgen report results/runs/20260101T000000Z-ticker";
+  loadgen report results/runs/20260101T000000Z-ticker
+  loadgen compare before/ after/ --format markdown";
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -50,6 +54,10 @@ pub enum Command {
         #[arg(long, default_value_t, value_name = "text|json|csv|markdown")]
         format: Format,
     },
+    /// Set two runs, or two sets of repetitions, side by side and judge what may be judged
+    Compare(CompareArgs),
+    /// Draw what `run --history` has kept, and say where a level changed
+    History(HistoryArgs),
     /// The server worker
     #[command(hide = true)]
     Host,
@@ -70,6 +78,9 @@ pub struct RunArgs {
     /// How to print the summary
     #[arg(long, default_value_t, value_name = "text|json|csv|markdown")]
     pub format: Format,
+    /// Append what the run came to, if it is valid, to this file (see `history`)
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
     /// No talk on stderr but errors
     #[arg(short, long)]
     pub quiet: bool,

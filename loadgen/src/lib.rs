@@ -1,6 +1,7 @@
 //! Who subscribes, and who runs the whole.
 
 pub mod args;
+pub mod compare;
 pub mod contract;
 pub mod desk;
 pub mod dial;

@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::Parser as _;
-use loadgen::args::{Args, Command, RunArgs, ScenarioArgs, SurveyArgs};
+use loadgen::args::{Args, Command, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs};
 use loadgen::exit::{BadInput, Exit};
 use loadgen::progress::{Progress, planned};
-use loadgen::{environment, fleet, preflight, runner, survey};
+use loadgen::{compare, environment, fleet, preflight, runner, survey};
+use results::judged::Judged;
 use results::run::Severity;
 use results::survey::Survey;
 use results::{Format, Run};
@@ -43,6 +44,8 @@ fn dispatch(args: Args) -> Result<Exit> {
         Command::Doctor(scenario) => doctor(&scenario),
         Command::Survey(args) => survey(&args),
         Command::Report { run, format } => report(&run, format),
+        Command::Compare(args) => judged(&compare::run(&args)?, &args.output),
+        Command::History(args) => print(&compare::history(&args)?).map(|()| Exit::Good),
         Command::Host => servers::host::run().map(|()| Exit::Good),
         Command::Fleet => fleet::run().map(|()| Exit::Good),
     }
@@ -61,6 +64,10 @@ fn measure(args: &RunArgs) -> Result<Exit> {
     let found = preflight::check(&plan, &environment::read(preflight::cores()));
     if !found.refusals.is_empty() {
         return Err(BadInput(found.refusals.join("\n       ")).into());
+    }
+    if let Some(file) = args.history.as_deref().filter(|file| file.exists()) {
+        // Said before minutes of measuring, not after them.
+        results::history::read(file).map_err(|err| BadInput(format!("{err:#}")))?;
     }
     let folder = folder(args.output.as_deref(), &plan.name)?;
     let stop = interrupts().context("cannot listen for Ctrl-C")?;
@@ -82,7 +89,21 @@ fn measure(args: &RunArgs) -> Result<Exit> {
         return Ok(Exit::Interrupted);
     }
     ended?;
-    Ok(verdict(&run))
+    let exit = verdict(&run);
+    if let Some(file) = args.history.as_deref().filter(|_| exit == Exit::Good) {
+        let rows = results::history::append(file, &run)?;
+        progress.line(&format!("history: {rows} rows into {}", file.display()));
+    }
+    Ok(exit)
+}
+
+/// Writes what was judged in the form that is asked for, and into a folder all forms.
+fn judged(judged: &Judged, output: &OutputArgs) -> Result<Exit> {
+    print(&results::judged::render(judged, output.format))?;
+    if let Some(folder) = &output.output {
+        results::judged::write(judged, folder)?;
+    }
+    Ok(Exit::of_judged(judged))
 }
 
 fn verdict(run: &Run) -> Exit {

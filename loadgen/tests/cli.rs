@@ -69,6 +69,13 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["survey", "--readers", "cats"], &["unknown readers `cats`", "browsers"]),
     (&["survey", "--resume", "nowhere"], &["cannot read survey nowhere/survey.json"]),
     (&["survey", "--resume", "nowhere", "--quick"], &["belong to a new one"]),
+    (&["compare"], &["<A>", "<B>"]),
+    (&["compare", "nowhere", "nowhere"], &["cannot read run nowhere"]),
+    (&["compare", ".", "."], &[". holds no run.json, and no folder with one"]),
+    (&["compare", "a", "b", "--margin", "-1"], &["`-1` is no percentage from 0 to 100"]),
+    (&["compare", "a", "b", "--lanes", "ssh-h1"], &["unknown lane `ssh-h1`", "did you mean `sse-h1`?"]),
+    (&["compare", "a", "b", "--format", "xml"], &["unknown format `xml`", "junit, github"]),
+    (&["history"], &["cannot read history results/history.csv"]),
     (&["doctor", "-s", "smok"], &["unknown scenario `smok`", "did you mean `smoke`?"]),
 ];
 
@@ -100,6 +107,8 @@ fn help_and_list_are_as_committed() {
         ("list", "list"),
         ("report_help", "report --help"),
         ("survey_help", "survey --help"),
+        ("compare_help", "compare --help"),
+        ("history_help", "history --help"),
     ] {
         let answer = loadgen(folder.path(), &arguments.split(' ').collect::<Vec<_>>());
         assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{name}");
@@ -194,4 +203,58 @@ fn a_report_of_what_is_no_run_is_refused() {
             refused(folder.path(), &["report", path], parts);
         }
     }
+}
+
+/// The committed run and an edited copy of it: exit codes, one line on stdout, and all forms in a folder.
+#[test]
+fn comparing_ends_with_a_code_that_ci_can_trust() {
+    let folder = tempfile::tempdir().unwrap();
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/../results/reference/ticker");
+    let compared = |b: &str, more: &[&str]| {
+        let arguments = [&["compare", reference, b, "--format", "line"], more].concat();
+        loadgen(folder.path(), &arguments)
+    };
+    let same = compared(reference, &[]);
+    assert_eq!((same.code, same.stderr.as_str()), (0, ""), "{}", same.stdout);
+    assert!(
+        same.stdout.starts_with("compare: passed: ") && same.stdout.lines().count() == 1,
+        "{}",
+        same.stdout
+    );
+
+    let text = std::fs::read_to_string(Path::new(reference).join("run.json")).unwrap();
+    let write = |name: &str, edit: &dyn Fn(&mut serde_json::Value)| {
+        let mut run: serde_json::Value = serde_json::from_str(&text).unwrap();
+        edit(&mut run);
+        std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        std::fs::write(folder.path().join(name).join("run.json"), run.to_string()).unwrap();
+    };
+    write("fatter", &|run| {
+        run["started"] = "2030-01-01T00:00:00Z".into();
+        let trials = run["trials"].as_array_mut().unwrap();
+        for trial in trials.iter_mut().filter(|trial| trial["lane"] == "ws-h1") {
+            let count = |of: &serde_json::Value| of.as_u64().unwrap();
+            let fatter = count(&trial["bytes"]["transport_framing"]) + count(&trial["ledger"]["delivered"]);
+            trial["bytes"]["transport_framing"] = fatter.into();
+        }
+    });
+    let fatter = compared("fatter", &["-o", "out"]);
+    assert_eq!(fatter.code, 98, "{}{}", fatter.stdout, fatter.stderr);
+    assert!(
+        fatter.stdout.contains("FAILED: 1 worse")
+            && fatter.stdout.contains("transport framing (ws-h1) 4 -> 5 B/event"),
+        "{}",
+        fatter.stdout
+    );
+    assert_eq!(std::fs::read_dir(folder.path().join("out")).unwrap().count(), 6);
+    assert_eq!(compared("fatter", &["--margin", "30"]).code, 0);
+
+    write("faster", &|run| run["scenario"]["rate"] = 40.0.into());
+    let refused = compared("faster", &[]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (BAD_INPUT, ""));
+    assert!(refused.stderr.contains("scenario.rate: A 20.0, B 40.0"), "{}", refused.stderr);
+
+    write("partial", &|run| run["partial"] = true.into());
+    let partial = compared("partial", &[]);
+    assert_eq!(partial.code, 97, "{}{}", partial.stdout, partial.stderr);
 }
