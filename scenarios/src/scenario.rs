@@ -11,7 +11,7 @@ use crate::audience::{Addressing, Audience};
 use crate::binary::Binary;
 use crate::catalog;
 use crate::envelope::{Envelope, Identity};
-use crate::lane::{Carrier, Lane, Transport, nearest};
+use crate::lane::{Carrier, Lane, Transport};
 use crate::outage::Outage;
 use crate::payload::Payload;
 use crate::quantity::{Count, Span};
@@ -163,6 +163,7 @@ pub enum SlowPolicy {
 
 mod check;
 mod defaults;
+mod overrides;
 
 impl Scenario {
     /// Reads an embedded scenario by name, or a file by its path, with `key=value` overrides.
@@ -199,7 +200,7 @@ impl Scenario {
         }
         let mut table: toml::Table = toml::from_str(text).map_err(in_source)?;
         for (key, value) in overrides {
-            set(&mut table, key, value)?;
+            overrides::set(&mut table, key, value)?;
             let edited: Self =
                 toml::Value::Table(table.clone()).try_into().map_err(|err: toml::de::Error| {
                     ScenarioError(format!("cannot set {key}={value}: {}", err.message()))
@@ -259,43 +260,18 @@ impl Scenario {
     }
 }
 
-/// Sets `a.b=value` in a table; the value is read as TOML, and as text when it is none.
-fn set(table: &mut toml::Table, key: &str, value: &str) -> Result<(), ScenarioError> {
-    let (path, last) = key.rsplit_once('.').map_or((None, key), |(path, last)| (Some(path), last));
-    let fields: Vec<String> = schemars::schema_for!(Scenario)
-        .get("properties")
-        .and_then(|properties| properties.as_object().map(|fields| fields.keys().cloned().collect()))
-        .unwrap_or_default();
-    let top = path.unwrap_or(last);
-    if !fields.iter().any(|field| field == top) {
-        let hint = nearest(top, fields.iter().map(String::as_str));
-        return Err(ScenarioError(format!(
-            "cannot set `{key}`: a scenario has no field `{top}`{hint}; its fields are {}",
-            fields.join(", ")
-        )));
-    }
-    let parsed = toml::from_str::<toml::Table>(&format!("value = {value}"))
-        .ok()
-        .and_then(|mut one| one.remove("value"))
-        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
-    let target = match path {
-        None => table,
-        Some(path) => table
-            .entry(path)
-            .or_insert_with(|| toml::Value::Table(toml::Table::new()))
-            .as_table_mut()
-            .ok_or_else(|| ScenarioError(format!("cannot set `{key}`: `{path}` has no fields of its own")))?,
-    };
-    target.insert(last.to_owned(), parsed);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn with(key: &str, value: &str) -> Result<Scenario, String> {
-        Scenario::load("smoke", &[(key.into(), value.into())]).map(|(_, s)| s).map_err(|err| err.to_string())
+        edited(&[(key, value)])
+    }
+
+    fn edited(fields: &[(&str, &str)]) -> Result<Scenario, String> {
+        let fields: Vec<(String, String)> =
+            fields.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        Scenario::load("smoke", &fields).map(|(_, scenario)| scenario).map_err(|err| err.to_string())
     }
 
     #[test]
@@ -359,11 +335,9 @@ mod tests {
 
     #[test]
     fn a_lane_that_cannot_do_it_is_refused_with_those_that_can() {
-        let refused = |lane: &str, key: &str, value: &str| {
+        let refused = |lane: &str, fields: &[(&str, &str)]| {
             let lanes = format!("[\"{lane}\"]");
-            let fields = [("lanes", lanes.as_str()), ("sweep", "[]"), (key, value)];
-            let fields = fields.map(|(key, value)| (key.to_owned(), value.to_owned()));
-            Scenario::load("smoke", &fields).map(|(_, scenario)| scenario).unwrap_err().to_string()
+            edited(&[&[("lanes", lanes.as_str()), ("sweep", "[]")], fields].concat()).unwrap_err()
         };
         for (lane, key, value) in [
             ("sse-h1@reqwest", "slow", "0.5"),
@@ -371,21 +345,14 @@ mod tests {
             ("poll-h1", "audience", "each"),
             ("longpoll-h1", "audience", "rooms:5"),
         ] {
-            let said = refused(lane, key, value);
+            let said = refused(lane, &[(key, value)]);
             assert!(said.contains(&format!("lane `{lane}`")) && said.contains("such as `sse-h1`"), "{said}");
         }
         for (lane, identity) in
             [("poll-h1", "id"), ("ws-h1%axum", "id"), ("sse-h1+gzip-buffered", "id"), ("raw", "none")]
         {
-            let fields = [
-                ("lanes", format!("[\"{lane}\"]")),
-                ("sweep", "[]".into()),
-                ("heartbeats", "1".into()),
-                ("payload", "text:100".into()),
-                ("identity", identity.into()),
-            ];
-            let fields = fields.map(|(key, value): (&str, String)| (key.to_owned(), value));
-            let said = Scenario::load("smoke", &fields).unwrap_err().to_string();
+            let fields = [("heartbeats", "1"), ("payload", "text:100"), ("identity", identity)];
+            let said = refused(lane, &fields);
             assert!(
                 said.contains(&format!("lane `{lane}` has no `heartbeats`")) && said.contains("sse-h1+gzip,"),
                 "{said}"
