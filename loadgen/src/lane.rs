@@ -17,9 +17,13 @@ use crate::usage;
 use crate::worker::PATIENCE;
 use pair::{Pair, merge};
 pub use pair::{spell, unexpected};
+pub use shares::CONNECTIONS_PER_WORKER;
+use shares::shares;
 
 mod joining;
 mod pair;
+mod shares;
+mod visits;
 
 /// Where the two sides run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,21 +32,6 @@ pub struct Cores {
     pub server: Option<usize>,
     /// Core of the generators.
     pub client: Option<usize>,
-}
-
-mod visits;
-
-/// Connections one process holds at most: below the descriptors it may have, with room for others.
-pub const CONNECTIONS_PER_WORKER: u64 = 19_000;
-
-/// Pairs of processes that hold so many subscribers: as many on every lane as the one needs that needs most,
-/// since a second publisher on the same core would be charged to the lane that has it.
-fn workers(lane: Lane, scenario: &Scenario, subscribers: u64) -> u64 {
-    let needed = |lane: Lane| {
-        let each = scenario.connections_of(lane) * scenario.descriptors_of_a_connection();
-        subscribers.div_ceil(CONNECTIONS_PER_WORKER * scenario.streams_of(lane) / each)
-    };
-    scenario.lanes.iter().copied().chain([lane]).map(needed).fold(1, u64::max)
 }
 
 /// Gives the address at which a server is to be reached.
@@ -105,14 +94,9 @@ impl LaneProcesses {
         subscribers: u64,
         mut place: Place<'_>,
     ) -> Result<Self> {
-        let workers = workers(lane, scenario, subscribers);
-        let (mut pairs, mut first_client) = (Vec::new(), 0);
-        for index in 0..workers {
-            let share = subscribers / workers + u64::from(index < subscribers % workers);
-            let clients = first_client..first_client + share;
-            first_client = clients.end;
-            pairs.push(Pair::start(lane, scenario, payload, clients, &mut place)?);
-        }
+        let shares = shares(lane, scenario, subscribers).into_iter();
+        let pairs = shares.map(|clients| Pair::start(lane, scenario, payload, clients, &mut place));
+        let pairs = pairs.collect::<Result<_>>()?;
         let talk = (scenario.upstream > 0.0).then(|| (scenario.clone(), 0));
         Ok(Self { lane, pairs, addressing: scenario.addressing(), talk })
     }

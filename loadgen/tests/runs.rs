@@ -9,6 +9,8 @@ mod audience;
 mod common;
 #[path = "runs/idle.rs"]
 mod idle;
+#[path = "runs/layers.rs"]
+mod layers;
 #[path = "runs/messages.rs"]
 mod messages;
 #[path = "runs/outages.rs"]
@@ -18,6 +20,8 @@ mod polling;
 mod processes;
 #[path = "runs/sessions.rs"]
 mod sessions;
+#[path = "runs/steps.rs"]
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -218,10 +222,23 @@ fn is_whole(run: &Run, trial: &Trial, options: &str) {
     assert_eq!(trial.published_sha256.len(), 64, "{at}");
     assert!(trial.bodies_agree() && trial.received_sha256.len() == 64, "{at}");
     assert_eq!(trial.published_sha256, run.trials[0].published_sha256, "{at}: other bodies");
+    has_joined(run, trial, &at);
     assert_eq!(trial.bytes.down() > 0, trial.lane.client == ClientStack::Lean, "{at}: {:?}", trial.bytes);
     if trial.bytes.down() > 0 {
         assert_eq!(trial.bytes.down(), trial.kernel.unwrap().down_bytes, "{at}: {:?}", trial.bytes);
     }
+}
+
+/// Every subscriber came once and is counted once, and so is every connection that it took.
+fn has_joined(run: &Run, trial: &Trial, at: &str) {
+    let (scenario, subscribers) = (&run.scenario, run.scenario.subscribers.0);
+    let opening = trial.opening.unwrap();
+    let counted = [opening.connections, trial.connect.count(), trial.first_event.count()];
+    assert_eq!(counted, [subscribers; 3], "{at}");
+    assert!(opening.span_ns > 0 && opening.server_cpu_ns > 0 && opening.client_cpu_ns > 0, "{at}");
+    let lean = trial.lane.client == ClientStack::Lean;
+    let connections = subscribers.div_ceil(scenario.streams_of(trial.lane));
+    assert_eq!(trial.bytes.connections, if lean { connections } else { 0 }, "{at}");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod deflate_cases;
 mod h2_cases;
 mod h2_polls;
 mod h2_posts;
+mod layers;
 mod servers;
 mod splits;
 mod sse_cases;
