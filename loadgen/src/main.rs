@@ -150,21 +150,21 @@ fn interrupts() -> Result<Arc<AtomicBool>> {
 }
 
 fn list() -> String {
-    let mut text = String::from("scenarios\n");
-    for (name, source) in catalog::all() {
-        let about =
-            Scenario::parse(name, source, &[]).map_or_else(|err| err.to_string(), |scenario| scenario.about);
-        text += &format!("  {name:<24} {about}\n");
-    }
-    text += "lanes\n";
-    for lane in Lane::all() {
-        text += &format!("  {:<24} {}\n", lane.to_string(), lane.about());
-    }
-    text += "payloads\n";
-    for kind in &KINDS {
-        text += &format!("  {:<24} {}\n", kind.form(), kind.about);
-    }
-    text
+    let about = |(name, source): &(&str, &str)| {
+        let read = Scenario::parse(name, source, &[]);
+        ((*name).to_owned(), read.map_or_else(|err| err.to_string(), |scenario| scenario.about))
+    };
+    let lanes = Lane::all().into_iter().map(|lane| (lane.to_string(), lane.about()));
+    section("scenarios", &catalog::all().iter().map(about).collect::<Vec<_>>())
+        + &section("lanes", &lanes.collect::<Vec<_>>())
+        + &section("payloads", &KINDS.iter().map(|kind| (kind.form(), kind.about.into())).collect::<Vec<_>>())
+}
+
+/// Names with what they are, in two columns.
+fn section(title: &str, rows: &[(String, String)]) -> String {
+    let wide = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let rows = rows.iter().map(|(name, about)| format!("  {name:<wide$} {about}\n"));
+    format!("{title}\n{}", rows.collect::<String>())
 }
 
 fn doctor(args: &ScenarioArgs) -> Result<Exit> {

@@ -127,14 +127,9 @@ pub struct Lane {
 /// `(name, transport, carrier, about)`: every base lane there is.
 const BASES: [(&str, Transport, Carrier, &str); 9] = [
     ("sse-h1", Transport::Sse, Carrier::H1, "Server-Sent Events over HTTP/1.1 (chunked response on hyper)"),
-    ("sse-h2", Transport::Sse, Carrier::H2, "Server-Sent Events over HTTP/2, one stream a connection"),
+    ("sse-h2", Transport::Sse, Carrier::H2, "Server-Sent Events over HTTP/2"),
     ("ws-h1", Transport::Ws, Carrier::H1, "WebSocket, upgraded from HTTP/1.1 (one text message an event)"),
-    (
-        "ws-h2",
-        Transport::Ws,
-        Carrier::H2,
-        "WebSocket over HTTP/2 (extended CONNECT, RFC 8441), one stream a connection",
-    ),
+    ("ws-h2", Transport::Ws, Carrier::H2, "WebSocket over HTTP/2 (extended CONNECT, RFC 8441)"),
     (
         "raw",
         Transport::Raw,
@@ -200,7 +195,8 @@ const CODINGS: [(&str, Coding, &[Transport], &str); 5] = [
     ),
 ];
 /// `(suffix, many streams a connection, about)`.
-const MUX: [(&str, bool, &str); 2] = [("", false, ""), ("+mux", true, "as many as `streams` a connection")];
+const MUX: [(&str, bool, &str); 2] =
+    [("", false, "one stream a connection"), ("+mux", true, "`streams` streams a connection")];
 
 /// `(suffix, TLS, about)`.
 const TLS: [(&str, bool, &str); 2] = [("", false, ""), ("+tls", true, "inside TLS 1.3 (rustls)")];
@@ -288,7 +284,8 @@ impl Lane {
         let base =
             BASES.iter().find(|row| row.1 == self.transport && row.2 == self.carrier).map_or("", |row| row.3);
         let coding = CODINGS.iter().find(|row| row.1 == self.coding).map_or("", |row| row.3);
-        let mux = MUX.iter().find(|row| row.1 == self.mux).map_or("", |row| row.2);
+        let shares = self.carrier == Carrier::H2 && !self.transport.polls();
+        let mux = MUX.iter().find(|row| shares && row.1 == self.mux).map_or("", |row| row.2);
         let tls = TLS.iter().find(|row| row.1 == self.tls).map_or("", |row| row.2);
         let server = SERVERS.iter().find(|row| row.1 == self.server).map_or("", |row| row.3);
         let client = CLIENTS.iter().find(|row| row.1 == self.client).map_or("", |row| row.3);
