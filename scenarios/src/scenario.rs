@@ -360,6 +360,18 @@ mod tests {
         }
     }
 
+    /// axum 0.8's `Event::data("")` leaves the field out, and WHATWG HTML 9.2.6 dispatches nothing without one.
+    #[test]
+    fn an_empty_body_is_refused_where_the_stock_server_drops_it() {
+        for (key, value) in [("payload", "text:0"), ("sweep", "[0, 100]")] {
+            let with =
+                |lane: &str| edited(&[("lanes", &format!("[\"{lane}\"]")), ("sweep", "[]"), (key, value)]);
+            let said = with("sse-h1+tls%axum").unwrap_err();
+            assert!(said.contains("no empty body") && said.contains("such as `sse-h1`"), "{said}");
+            assert!(with("ws-h1%axum").is_ok() && with("sse-h1").is_ok());
+        }
+    }
+
     #[test]
     fn a_wrong_field_is_shown_with_its_line_and_a_caret() {
         let text = catalog::text("smoke").unwrap().replace("rate = 50", "rte = 50");

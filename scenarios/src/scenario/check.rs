@@ -7,7 +7,7 @@ use crate::audience::Audience;
 use crate::binary::Binary;
 use crate::envelope::{Envelope, Identity};
 use crate::http2::{FIRST_WINDOW, MAX_WINDOW};
-use crate::lane::{Carrier, ClientStack, Lane, Transport};
+use crate::lane::{Carrier, ClientStack, Lane, ServerStack, Transport};
 use crate::payload::{Payload, SELF_IDENTIFYING_BYTES};
 use crate::quantity::{Count, Span};
 use crate::upstream::{ECHO, MESSAGE_BYTES};
@@ -262,6 +262,14 @@ impl Scenario {
         }
         if self.payload.written_bytes().is_some_and(|bytes| bytes > 1 << 20) {
             return Err("`payload` is above 1 MiB".into());
+        }
+        let drops = |lane: &&Lane| lane.transport == Transport::Sse && lane.server == ServerStack::Axum;
+        let empty = self.payload.written_bytes() == Some(0) || self.sweep.contains(&Count(0));
+        if let Some(lane) = self.lanes.iter().find(drops).filter(|_| empty) {
+            return Err(format!(
+                "lane `{lane}` carries no empty body: axum writes no `data` line for it, so that no client is told of the event; take one byte or more in `payload` and `sweep`, or a lane of this project's server, such as `{}`",
+                lane.base()
+            ));
         }
         if matches!(self.payload, Payload::Sweep { .. }) {
             return Err("`payload = \"sweep:...\"` is internal; list sizes under `sweep`".into());
