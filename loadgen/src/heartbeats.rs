@@ -23,7 +23,7 @@ const SETTLED_NS: u64 = 300_000_000;
 const BEHIND: u64 = 10;
 
 /// How many time-outs either half of the experiment lasts.
-const LASTS: u32 = 3;
+pub const LASTS: u32 = 3;
 
 /// What is read before and after.
 struct Reading {

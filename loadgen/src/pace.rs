@@ -30,7 +30,7 @@ pub struct Cost {
 const AHEAD_NS: u64 = 30_000_000;
 
 /// Time left between arming and the first event, ns, for the hosts to frame it.
-const LEAD_NS: u64 = 100_000_000;
+pub const LEAD_NS: u64 = 100_000_000;
 
 /// Arms every lane for one time zero and lets the hosts publish. The time zero lies ahead when the
 /// last lane is armed, however long that took: a late beginning would look like a late publisher.

@@ -6,7 +6,11 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use scenarios::{Lane, Moment, Plan};
+use scenarios::{Lane, Moment, Plan, Scenario};
+
+use crate::heartbeats::LASTS;
+use crate::pace::LEAD_NS;
+use crate::tabs::PATIENCE;
 
 /// Where the run stands, for people.
 pub struct Progress {
@@ -98,8 +102,48 @@ pub fn planned(plan: &Plan) -> Duration {
     let slices = plan.warmup(plan.scenario.warmup.0, &vec![0; plan.lanes().len()]);
     let warmup = Duration::from_nanos(slices.last().map_or(0, scenarios::Block::end_ns));
     let connects = Duration::from_micros(100 * plan.scenario.subscribers.0 * plan.lanes().len() as u64);
-    let phases = if plan.scenario.memory.is_empty() { 0 } else { plan.lanes().len() as u64 };
+    let memory = if plan.scenario.memory.is_empty() { 0 } else { plan.lanes().len() as u64 };
     Duration::from_nanos(blocks)
         + (warmup + connects + Duration::from_secs(1)) * repetitions
-        + Duration::from_secs(phases)
+        + Duration::from_secs(memory)
+        + phases(&plan.scenario, repetitions)
+}
+
+/// Time of the phases that are no blocks of the timetable: steps, each with what begins it; heartbeats, lane after
+/// lane, and two halves behind a middlebox; tabs that wait.
+fn phases(scenario: &Scenario, repetitions: u32) -> Duration {
+    let times = |span: Duration, count: u64| span * u32::try_from(count).unwrap_or(u32::MAX);
+    let lanes = scenario.lanes.len() as u64;
+    let steps = (scenario.rates.len() + scenario.sizes.len()) as u64 * lanes;
+    let step = scenario.block.0 + scenario.gap.0 + Duration::from_nanos(2 * LEAD_NS);
+    let idle = if scenario.heartbeats.0 > 0 { 2 * LASTS * scenario.idle_timeout.0 } else { Duration::ZERO };
+    let waits = if scenario.tabs.0 > 0 { PATIENCE } else { Duration::ZERO };
+    (times(step, steps) + times(scenario.heartbeat.0, scenario.heartbeats.0 * lanes)) * repetitions
+        + idle
+        + waits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a field adds to the forecast of `smoke`, which has one repetition and three lanes.
+    fn added(key: &str, value: &str) -> Duration {
+        let of = |fields: &[(String, String)]| {
+            let (name, scenario) = Scenario::load("smoke", fields).unwrap();
+            assert_eq!((scenario.repetitions.0, scenario.lanes.len()), (1, 3));
+            planned(&Plan::new(name, scenario))
+        };
+        of(&[(key.into(), value.into())]) - of(&[])
+    }
+
+    #[test]
+    fn phases_beside_the_timetable_are_in_the_forecast() {
+        let ms = Duration::from_millis;
+        let scenario = Scenario::load("smoke", &[]).unwrap().1;
+        let step = scenario.block.0 + scenario.gap.0 + ms(200);
+        assert_eq!(added("rates", "[20, 40]"), 2 * 3 * step);
+        assert_eq!(added("sizes", "[100, 200, 300]"), 3 * 3 * step);
+        assert_eq!(added("heartbeats", "20"), 20 * 3 * ms(100) + 6 * ms(1_000));
+    }
 }

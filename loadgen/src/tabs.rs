@@ -14,7 +14,7 @@ use scenarios::{Carrier, Count, Lane, Moment, Scenario, Transport};
 use crate::lane::{Cores, LaneProcesses, Place};
 
 /// How long the tabs may take to open their streams, which takes milliseconds where nothing waits.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Connections that a browser holds to one origin for streams of this kind. Chromium's pool takes 6 sockets
 /// a group, and 255 WebSockets; HTTP/2 streams share one connection (RFC 9113 9.1).
