@@ -92,6 +92,10 @@ fn pair(run: &Run) -> Option<(Lane, Lane)> {
 /// What may be said about these metrics, first lane of the pair against the second: judged as in the
 /// summary, so that a chart never contradicts the table.
 fn finding(run: &Run, names: &[&str]) -> String {
+    loud(run, &compared(run, names))
+}
+
+fn compared(run: &Run, names: &[&str]) -> String {
     let metrics: Vec<&Metric> = names.iter().filter_map(|name| Metric::named(name)).collect();
     let mut said = Vec::new();
     if let Some((a, b)) = pair(run) {
@@ -106,7 +110,7 @@ fn finding(run: &Run, names: &[&str]) -> String {
     if said.is_empty() {
         said = lanes(run).iter().flat_map(|lane| metrics.iter().map(|m| plainly(run, m, *lane))).collect();
     }
-    loud(run, &format!("{}.", said.join("; ")))
+    format!("{}.", said.join("; "))
 }
 
 fn plainly(run: &Run, metric: &Metric, lane: Lane) -> String {

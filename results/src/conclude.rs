@@ -176,7 +176,7 @@ pub fn basis(run: &Run) -> String {
         outages => format!("{} disconnections in {outages} outages", number(disconnections(run))),
     };
     let mut parts = vec![
-        format!("{counted}, {} starts", repetitions(run)),
+        format!("{counted}, {}", plural(repetitions(run), "start")),
         format!(
             "{} subscribers per lane, {} events/s{}{}",
             number(subscribers.unwrap_or(run.scenario.subscribers.0) as f64),
@@ -185,16 +185,26 @@ pub fn basis(run: &Run) -> String {
             upward(run.scenario.upstream)
         ),
     ];
-    let kernel_read = run.sockets.values().next();
-    parts.push(kernel_read.map_or("MSS unknown".into(), |s| format!("MSS {}", s.mss)));
-    parts.push(kernel_read.map_or_else(|| run.scenario.congestion.clone(), |s| s.congestion.clone()));
-    parts.extend([inside_tls(run), "loopback".to_owned()]);
+    parts.push(path(run));
     let ledgers = run.trials.iter().map(|trial| trial.ledger);
     let loss: u64 = ledgers.chain(run.outages.iter().map(|outage| outage.ledger)).map(|one| one.lost).sum();
     if loss > 0 {
         parts.push(format!("{} deliveries lost", number(loss as f64)));
     }
     format!("{}.", parts.join("; "))
+}
+
+/// What lay between the two ends.
+pub fn path(run: &Run) -> String {
+    let read = run.sockets.values().next();
+    let mss = read.map_or("MSS unknown".into(), |sockets| format!("MSS {}", sockets.mss));
+    let congestion = read.map_or(&run.scenario.congestion, |sockets| &sockets.congestion);
+    format!("{mss}; {congestion}; {}; loopback", inside_tls(&lanes(run)))
+}
+
+/// So many of them.
+pub fn plural(count: u64, one: &str) -> String {
+    format!("{} {one}{}", number(count as f64), if count == 1 { "" } else { "s" })
 }
 
 fn disconnections(run: &Run) -> f64 {
@@ -206,9 +216,9 @@ fn upward(rate: f64) -> String {
     if rate > 0.0 { format!(", {} messages/s up from each", number(rate)) } else { String::new() }
 }
 
-/// Which lanes ran inside TLS.
-fn inside_tls(run: &Run) -> String {
-    let secured: Vec<String> = lanes(run).iter().filter(|lane| lane.tls).map(ToString::to_string).collect();
+/// Which of these lanes ran inside TLS.
+pub fn inside_tls(lanes: &[Lane]) -> String {
+    let secured: Vec<String> = lanes.iter().filter(|lane| lane.tls).map(ToString::to_string).collect();
     if secured.is_empty() { "TLS none".into() } else { format!("TLS 1.3 on {}", secured.join(", ")) }
 }
 

@@ -25,8 +25,20 @@ pub struct Place<'a> {
 pub struct Knee {
     /// Events per second.
     pub rate: f64,
-    /// Whether it kept up at every rate that was tried, so that the knee lies above.
-    pub is_above: bool,
+    /// The next rate, and what it lacked there; nothing when it kept up at every rate that was tried, so that
+    /// the knee lies above.
+    pub beyond: Option<(f64, Lack)>,
+}
+
+/// What a lane lacks that does not keep up: the first of these that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// Not all of it arrived.
+    Whole,
+    /// Its p99 is above the bound, or lies among what was lost.
+    Time,
+    /// Its server has no CPU to spare.
+    Cpu,
 }
 
 /// The places of a lane, by rate and then by size.
@@ -58,29 +70,39 @@ impl Place<'_> {
         (delivered > 0.0).then(|| [per(sum(|step| step.server_cpu_ns)), per(sum(|step| step.client_cpu_ns))])
     }
 
-    /// Whether all arrived, soon enough, from a server that was not saturated.
+    /// What it lacked in any pass; nothing where all arrived, soon enough, from a server that was not saturated.
     #[must_use]
-    pub fn keeps_up(&self) -> bool {
-        self.steps.iter().all(|step| keeps_up(step))
+    pub fn lack(&self) -> Option<Lack> {
+        self.steps.iter().filter_map(|step| lack(step)).min()
     }
 }
 
 /// Whether a lane kept up in one step.
 #[must_use]
 pub fn keeps_up(step: &Step) -> bool {
+    lack(step).is_none()
+}
+
+fn lack(step: &Step) -> Option<Lack> {
     let in_time = step.latency.quantile(0.99).is_some_and(|nanos| nanos as f64 / 1e6 <= BOUND_MS);
     let load = step.server_cpu_ns as f64 / step.span_ns.max(1) as f64;
-    step.delivered == step.expected && in_time && load < SATURATED
+    match (step.delivered == step.expected, in_time, load < SATURATED) {
+        (false, _, _) => Some(Lack::Whole),
+        (true, false, _) => Some(Lack::Time),
+        (true, true, false) => Some(Lack::Cpu),
+        (true, true, true) => None,
+    }
 }
 
 /// The knee of a lane; nothing without steps of several rates, or when it keeps up with none.
 #[must_use]
 pub fn knee(run: &Run, lane: Lane) -> Option<Knee> {
     let places = places(run, lane);
-    let kept = places.iter().take_while(|place| place.keeps_up()).count();
+    let kept = places.iter().take_while(|place| place.lack().is_none()).count();
     let several = places.first()?.rate < places.last()?.rate;
     let rate = places.get(kept.checked_sub(1)?)?.rate;
-    several.then_some(Knee { rate, is_above: kept == places.len() })
+    let beyond = places.get(kept).and_then(|place| Some((place.rate, place.lack()?)));
+    several.then_some(Knee { rate, beyond })
 }
 
 #[cfg(test)]
@@ -93,20 +115,38 @@ mod tests {
     fn the_knee_is_where_a_lane_no_longer_keeps_up() {
         let mut run = sample::swept();
         let lane = run.scenario.lanes[0];
-        let knees = |run: &Run| knee(run, lane).map(|knee| (knee.rate, knee.is_above));
-        assert_eq!(knees(&run), Some((100.0, false)), "the sample is late at 200");
+        let knees = |run: &Run| knee(run, lane).map(|knee| (knee.rate, knee.beyond));
+        assert_eq!(knees(&run), Some((100.0, Some((200.0, Lack::Time)))), "the sample is late at 200");
         run.steps.retain(|step| step.rate < 150.0);
-        assert_eq!(knees(&run), Some((100.0, true)));
+        assert_eq!(knees(&run), Some((100.0, None)));
         let edited = |edit: fn(&mut Step)| {
             let mut run = run.clone();
             run.steps.iter_mut().filter(|step| step.rate > 90.0).for_each(edit);
             knees(&run)
         };
-        assert_eq!(edited(|step| step.delivered -= 1), Some((50.0, false)), "one is lost");
-        assert_eq!(edited(|step| step.server_cpu_ns = step.span_ns), Some((50.0, false)), "saturated");
+        let at_50 = |lack| Some((50.0, Some((100.0, lack))));
+        assert_eq!(edited(|step| step.delivered -= 1), at_50(Lack::Whole), "one is lost");
+        assert_eq!(edited(|step| step.server_cpu_ns = step.span_ns), at_50(Lack::Cpu), "saturated");
         run.steps.iter_mut().for_each(|step| step.delivered = 0);
         assert_eq!(knees(&run), None);
         run.steps.clear();
         assert_eq!(knees(&run), None);
+    }
+
+    /// The CPU of a step that had not drained when it was read is not all that its deliveries cost.
+    #[test]
+    fn cpu_per_delivery_is_made_of_the_steps_that_had_drained_alone() {
+        let mut run = sample::swept();
+        let lane = run.scenario.lanes[0];
+        let at_50 =
+            |run: &Run| places(run, lane).into_iter().find(|place| place.rate < 60.0).unwrap().cpu_us();
+        run.steps.retain(|step| step.lane == lane && (40.0..60.0).contains(&step.rate));
+        (run.steps[0].delivered, run.steps[0].server_cpu_ns, run.steps[0].client_cpu_ns) =
+            (1_000, 7_000_000, 3_000_000);
+        let early = Step { pass: 1, undrained: true, server_cpu_ns: 1_000, ..run.steps[0].clone() };
+        run.steps.push(early);
+        assert_eq!(at_50(&run), Some([7.0, 3.0]));
+        run.steps.iter_mut().for_each(|step| step.undrained = true);
+        assert_eq!(at_50(&run), None, "no step that had drained");
     }
 }

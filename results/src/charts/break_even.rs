@@ -3,6 +3,7 @@
 use super::axis::Axis;
 use super::figure::{Curve, Curves, Figure, Key, Plot, Shape, Stroke};
 use super::{loud, pair};
+use crate::conclude::inside_tls;
 use crate::metric::extract::{down_on_the_wire, up_on_the_wire};
 use crate::run::Run;
 use crate::sweep::{self, Count};
@@ -27,7 +28,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
     let drawn = COUNTS.iter().filter(|count| curves.iter().any(|curve| curve.hue == count.1));
     let mut legend: Vec<Key> =
         drawn.map(|(name, hue, _)| Key::new(*name, *hue, Shape::Line(Stroke::Thick))).collect();
-    legend.insert(0, Key::new("1: as many bytes", 2, Shape::Line(Stroke::Thin)));
+    legend.insert(0, Key::new("1: as many bytes", 2, Shape::Line(Stroke::Level)));
     (!curves.is_empty()).then(|| Figure {
         name: "break-even",
         question: "From which payload size on does the framing no longer matter?",
@@ -36,9 +37,10 @@ pub fn draw(run: &Run) -> Option<Figure> {
               Where a line meets 1 the two cost the same; TCP/IP headers and acknowledgements dilute the \
               difference.",
         caption: format!(
-            "{a} over {b}; {} payload sizes, {} events each, one subscriber, in lock-step; TLS none; loopback.",
+            "{a} over {b}; {} payload sizes, {} events each, one subscriber, in lock-step; {}; loopback.",
             pairs.len(),
-            pairs[0].0.events
+            pairs[0].0.events,
+            inside_tls(&[a, b])
         ),
         legend,
         plot: Plot::Curves(Curves {

@@ -43,7 +43,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
         return None;
     }
     let bars = |lane| {
-        let rows = [bar(run, lane, "down", &DOWN), bar(run, lane, "up (acks)", &UP)];
+        let rows = [bar(run, lane, "down", &DOWN), bar(run, lane, "up", &UP)];
         grouped(lane, rows.into_iter().flatten().collect())
     };
     let rows: Vec<Bar> = lanes(run).into_iter().flat_map(bars).collect();
@@ -56,7 +56,7 @@ pub fn draw(run: &Run) -> Option<Figure> {
         finding: finding(run, &["wire bytes down", "wire bytes up"]),
         how: "Per event and subscriber, after the handshake. Payload and framing are what the decoder counted; \
               TCP/IP headers are 52 bytes a segment (IPv4 with timestamps), as a network with this segment size \
-              would carry them. The smaller the payload, the more the headers weigh.",
+              would carry them; up, those of acknowledgements. The smaller the payload, the more the headers weigh.",
         caption: basis(run),
         legend,
         plot: Plot::Bars(Bars { axis: Axis::from_zero("bytes per event", reach(&rows)), rows }),

@@ -71,6 +71,8 @@ pub enum Stroke {
     Dashed,
     /// Not to be relied on.
     Dotted,
+    /// What the others are compared with.
+    Level,
 }
 
 /// One line.

@@ -23,7 +23,12 @@ pub fn draw(run: &Run) -> Option<Figure> {
         grouped(lane, ROWS.into_iter().filter_map(row).collect())
     };
     let rows: Vec<Bar> = lanes(run).into_iter().flat_map(bars).collect();
-    let mut legend: Vec<Key> = ROWS.map(|(name, _, hue)| Key::new(name, hue, Shape::Box)).to_vec();
+    let drawn = |hue: usize| rows.iter().flat_map(|row| &row.parts).any(|part| part.0 == hue);
+    let mut legend: Vec<Key> = ROWS
+        .into_iter()
+        .filter(|(_, _, hue)| drawn(*hue))
+        .map(|(name, _, hue)| Key::new(name, hue, Shape::Box))
+        .collect();
     legend.extend(bar_keys(&rows, "one repetition"));
     (!rows.is_empty()).then(|| Figure {
         name: "joining",

@@ -10,6 +10,7 @@ use crate::metric::{Metric, Source, extract};
 use crate::run::Run;
 use crate::stats::Steps;
 use crate::summary::lanes;
+use crate::value::number;
 
 /// Metric, name of the row, hue.
 const SIDES: [(&str, &str, usize); 3] =
@@ -52,7 +53,7 @@ fn steps(run: &Run, metric: &Metric, lane: Lane) -> Vec<f64> {
 }
 
 fn levels(run: &Run) -> String {
-    let levels = run.memory.first().map(|memory| memory.points.iter().map(|p| p.connections.to_string()));
+    let levels = run.memory.first().map(|memory| memory.points.iter().map(|p| number(p.connections as f64)));
     let levels: Vec<String> = levels.into_iter().flatten().collect();
     format!("Memory phase at {} connections.", levels.join(", "))
 }

@@ -23,7 +23,10 @@ pub fn draw(run: &Run) -> Option<Figure> {
     let least = values.iter().copied().filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
     let highest = values.iter().copied().fold(0.0, f64::max);
     let mut legend = lane_keys(run);
-    legend.push(Key::new("99th percentile (solid: median)", 2, Shape::Line(Stroke::Dashed)));
+    // A line needs two slices; where no block has them, each is the marker of its median.
+    if curves.iter().any(|curve| curve.stroke == Stroke::Dashed && curve.points.len() > 1) {
+        legend.push(Key::new("99th percentile (solid: median)", 2, Shape::Line(Stroke::Dashed)));
+    }
     let end = starts[starts.len() - 1];
     let time = Axis::from_zero("measured time, s (numbers: where a repetition begins)", end);
     let ticks = time.ticks.clone();

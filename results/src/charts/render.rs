@@ -62,8 +62,8 @@ impl Frame {
 pub fn svg(figure: &Figure) -> String {
     let room = WIDTH - 2.0 * EDGE;
     let title = wrap(figure.question, TITLE, room, 2);
-    let finding = wrap(&figure.finding, BODY, room, 4);
-    let caption = wrap(&figure.caption, SMALL, room, 3);
+    let finding = wrap(&figure.finding, BODY, room, 6);
+    let caption = wrap(&figure.caption, SMALL, room, 5);
     let legend = legend_places(&figure.legend, room);
     let legend_high = legend.last().map_or(0.0, |place| place.1 + SMALL * LEADING + 12.0);
     let high = |lines: &[String], size: f64| lines.len() as f64 * size * LEADING;
@@ -147,6 +147,7 @@ fn draw_stroke(pen: &Pen<'_>, places: &[Place], hue: usize, stroke: Stroke) {
         Stroke::Thin => pen.line(places, ink, 0.4, 1),
         Stroke::Dashed => pen.broken(places, ink, 2, (8.0, 5.0)),
         Stroke::Dotted => pen.broken(places, ink, 2, (2.0, 4.0)),
+        Stroke::Level => pen.line(places, INK, 1.0, 2),
     }
 }
 
@@ -164,7 +165,7 @@ fn draw_curves(pen: &Pen<'_>, curves: &Curves, outer: Frame) {
     draw_marks(pen, curves, frame);
     if let Some(level) = curves.level {
         let y = frame.y(&curves.y, level);
-        pen.line(&[(frame.left, y), (frame.right, y)], INK, 1.0, 2);
+        draw_stroke(pen, &[(frame.left, y), (frame.right, y)], 0, Stroke::Level);
     }
     for curve in &curves.curves {
         draw_curve(pen, curve, |point| (frame.x(&curves.x, point.0), frame.y(&curves.y, point.1)));

@@ -5,8 +5,9 @@ use scenarios::Lane;
 use super::axis::Axis;
 use super::figure::{Curve, Curves, Figure, Key, Plot, Shape, Stroke};
 use super::{hue, lane_keys, loud};
+use crate::conclude::path;
 use crate::run::Run;
-use crate::steps::{BOUND_MS, Knee, Place, SATURATED, knee, places};
+use crate::steps::{BOUND_MS, Knee, Lack, Place, SATURATED, knee, places};
 use crate::summary::lanes;
 use crate::value::number;
 
@@ -30,27 +31,31 @@ pub fn rates(run: &Run) -> Option<Figure> {
     let said =
         if said.is_empty() { "no lane keeps up with the lowest rate".to_owned() } else { said.join(", ") };
     let plot = plot(curves, "offered rate, events/s", "latency, ms", Some(BOUND_MS));
+    let bound = format!("bound of the 99th percentile, {BOUND_MS} ms");
+    let bound = Key::new(bound, 2, Shape::Line(Stroke::Level));
     Some(Figure {
         name: "knee",
         question: "Up to which rate does a lane keep up?",
         finding: loud(run, &format!("Kept up to: {said}.")),
         how: "Each point is a short block at that rate, all passes together: median and 99th percentile over \
-              deliveries of few events, so a sign of a queue rather than a judged quantile. A lane keeps up while nothing is lost, the 99th percentile stays below the level \
-              line and its server uses less than 95 % of a core. A line ends where its lane was not \
+              deliveries of few events, so a sign of a queue rather than a judged quantile. A lane keeps up while nothing is lost, the 99th percentile stays below the bound \
+              and its server uses less than 95 % of a core, in every pass. A line ends where its lane was not \
               pushed further, or where the quantile lies among what was lost.",
-        caption: format!(
-            "Bound {BOUND_MS} ms at p99, server below {} % of a core. {}",
-            SATURATED * 100.0,
-            steps_of(run)
-        ),
-        legend: keys(run, ["median", "99th percentile"]),
+        caption: format!("Payload {}; {}", run.scenario.payload, steps_of(run)),
+        legend: keys(run, ["median", "99th percentile"]).into_iter().chain([bound]).collect(),
         plot,
     })
 }
 
 fn written(lane: Lane, knee: Knee) -> String {
-    let least = if knee.is_above { "at least " } else { "" };
-    format!("{lane} {least}{} events/s", number(knee.rate))
+    let rate = number(knee.rate);
+    let Some((next, lack)) = knee.beyond else { return format!("{lane} at least {rate} events/s") };
+    let lacks = match lack {
+        Lack::Whole => "not all of it arrived".to_owned(),
+        Lack::Time => "it was late".to_owned(),
+        Lack::Cpu => format!("its server used {} % of a core or more", SATURATED * 100.0),
+    };
+    format!("{lane} {rate} events/s (at {} {lacks})", number(next))
 }
 
 /// Latency against payload size.
@@ -90,8 +95,10 @@ fn steps_of(run: &Run) -> String {
     let least = run.steps.iter().map(|step| step.events).min().unwrap_or(0);
     format!(
         "{passes} passes over the steps, each a block of {} a lane with {least} events or more; {} subscribers \
-         per lane; payload {}; MSS {}; {}; loopback.",
-        scenario.block, scenario.subscribers, scenario.payload, scenario.mss, scenario.congestion
+         per lane; {}.",
+        scenario.block,
+        number(scenario.subscribers.0 as f64),
+        path(run)
     )
 }
 
@@ -101,7 +108,8 @@ fn ends(run: &Run, what: &str, unit: &str, value: fn(&Place<'_>) -> Option<f64>)
         let places = places(run, lane);
         let (first, last) = (places.first()?, places.last()?);
         let (low, high) = (number(value(first)?), number(value(last)?));
-        Some(format!("{lane} {low} at {} B, {high} at {} B", first.payload_bytes, last.payload_bytes))
+        let [least, most] = [first, last].map(|place| number(place.payload_bytes as f64));
+        Some(format!("{lane} {low} at {least} B, {high} at {most} B"))
     };
     let said: Vec<String> = lanes(run).into_iter().filter_map(of).collect();
     format!("{what}, {unit}: {}.", said.join("; "))
@@ -143,7 +151,6 @@ fn plot(curves: Vec<Curve>, x: &str, y: &str, level: Option<f64>) -> Plot {
 
 fn keys(run: &Run, [thick, dashed]: [&str; 2]) -> Vec<Key> {
     let mut keys = lane_keys(run);
-    keys.push(Key::new(thick, 2, Shape::Line(Stroke::Thin)));
-    keys.push(Key::new(dashed, 2, Shape::Line(Stroke::Dashed)));
+    keys.push(Key::new(format!("{dashed} (solid: {thick})"), 2, Shape::Line(Stroke::Dashed)));
     keys
 }

@@ -3,7 +3,7 @@
 use super::axis::Axis;
 use super::figure::{Bar, Bars, Figure, Key, Plot, Shape};
 use super::{loud, reach};
-use crate::conclude::basis;
+use crate::conclude::{basis, plural};
 use crate::run::{Run, Tabs};
 
 const OPEN: usize = 0;
@@ -14,7 +14,7 @@ const WAITING: usize = 1;
 pub fn draw(run: &Run) -> Option<Figure> {
     let bar = |tabs: &Tabs| Bar {
         group: tabs.lane.to_string(),
-        label: format!("{} connections", tabs.connections),
+        label: plural(tabs.connections, "connection"),
         parts: vec![(OPEN, tabs.open as f64), (WAITING, (tabs.tabs - tabs.open) as f64)],
         text: format!("{} of {} open", tabs.open, tabs.tabs),
         ..Bar::default()

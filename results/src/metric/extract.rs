@@ -300,7 +300,7 @@ pub fn opening_rate(_: &Run, trial: &Trial) -> Option<f64> {
 
 /// Nothing where the lane kept up at every rate: the knee lies above, and no number stands for that.
 pub fn knee(run: &Run, trial: &Trial) -> Option<f64> {
-    steps::knee(run, trial.lane).filter(|knee| !knee.is_above).map(|knee| knee.rate)
+    steps::knee(run, trial.lane).filter(|knee| knee.beyond.is_some()).map(|knee| knee.rate)
 }
 
 pub fn round_trips(_: &Run, trial: &Trial) -> Option<f64> {
