@@ -5,6 +5,7 @@
 
 pub mod audience;
 pub mod binary;
+pub mod budget;
 pub mod catalog;
 pub mod envelope;
 pub mod http2;
@@ -23,6 +24,7 @@ pub mod upstream;
 
 pub use audience::{Addressing, Audience};
 pub use binary::Binary;
+pub use budget::Budget;
 pub use envelope::{Envelope, Event, Identity};
 pub use http2::Http2;
 pub use lane::{Carrier, ClientStack, Coding, Lane, ServerStack, Transport};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audience::{Addressing, Audience};
 use crate::binary::Binary;
+use crate::budget::Budget;
 use crate::catalog;
 use crate::envelope::{Envelope, Identity};
 use crate::lane::{Carrier, Lane, Transport};
@@ -148,6 +149,9 @@ pub struct Scenario {
     /// How long the server holds a long poll before it answers that there is nothing.
     #[serde(default = "defaults::hold")]
     pub hold: Span,
+    /// Bounds of the user's own on what is measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budgets: Vec<Budget>,
 }
 
 /// What becomes of a subscriber that lags too far behind.
