@@ -26,7 +26,7 @@ pub struct Args {
 }
 
 const AFTER: &str = "\
-Exit codes: 0 good · 97 the measurement is invalid · 98 worse than what it was compared with · 104 bad scenario or arguments · 105 interrupted · 107 runtime error
+Exit codes: 0 good · 97 the measurement is invalid · 98 worse than what it was compared with · 99 a budget is crossed · 104 bad scenario or arguments · 105 interrupted · 107 runtime error
 Examples:
   loadgen --scenario ticker
   loadgen --scenario ticker -c 10k --lanes sse-h1,sse-h1@reqwest
@@ -75,6 +75,12 @@ pub struct RunArgs {
     /// Folder for the run; default results/runs/<utc>-<scenario>
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// A bound that the run is held to, such as 'latency{lane:sse-h1}: p(99)<50ms'; may be repeated
+    #[arg(long, value_name = "BUDGET")]
+    pub budget: Vec<String>,
+    /// The run that budgets such as 'cpu<=1.1x baseline' are held against
+    #[arg(long, value_name = "DIR|FILE")]
+    pub baseline: Option<PathBuf>,
     /// How to print the summary
     #[arg(long, default_value_t, value_name = "text|json|csv|markdown")]
     pub format: Format,

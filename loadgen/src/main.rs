@@ -12,12 +12,12 @@ use loadgen::args::{Args, Command, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs
 use loadgen::exit::{BadInput, Exit};
 use loadgen::progress::{Progress, planned};
 use loadgen::{compare, environment, fleet, preflight, runner, survey};
-use results::judged::Judged;
+use results::judged::{Finding, Judged, Verdict};
 use results::run::Severity;
 use results::survey::Survey;
 use results::{Format, Run};
 use scenarios::payload::KINDS;
-use scenarios::{Lane, Plan, Scenario, catalog};
+use scenarios::{Budget, Lane, Plan, Scenario, catalog};
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -59,7 +59,10 @@ fn plan(args: &ScenarioArgs) -> Result<Plan> {
 }
 
 fn measure(args: &RunArgs) -> Result<Exit> {
-    let plan = plan(&args.scenario)?;
+    let plan = budgeted(plan(&args.scenario)?, &args.budget)?;
+    let baseline = args.baseline.as_deref().map(Run::load).transpose();
+    let baseline = baseline.map_err(|err| BadInput(format!("{err:#}")))?;
+    results::budget::check(&plan, baseline.as_ref()).map_err(BadInput)?;
     preflight::raise_descriptors();
     let found = preflight::check(&plan, &environment::read(preflight::cores()));
     if !found.refusals.is_empty() {
@@ -80,7 +83,7 @@ fn measure(args: &RunArgs) -> Result<Exit> {
         planned(&plan).as_secs(),
         folder.display()
     ));
-    let (run, ended) = runner::run(&plan, &folder, found.warnings, &progress, &stop);
+    let (run, ended) = runner::run(&plan, baseline.as_ref(), &folder, found.warnings, &progress, &stop);
     results::report::write(&run, &folder)?;
     print(&results::render(&run, args.format, colour()))?;
     progress.line(&format!("report: {}", folder.join("report.html").display()));
@@ -111,7 +114,22 @@ fn verdict(run: &Run) -> Exit {
         eprintln!("INVALID: this measurement may not be used; see the warnings");
         return Exit::Invalid;
     }
-    Exit::Good
+    let Some(budgets) = &run.budgets else { return Exit::Good };
+    let exit = Exit::of_judged(budgets);
+    let failed = |finding: &&Finding| [Verdict::Crossed, Verdict::Invalid].contains(&finding.verdict);
+    for finding in budgets.findings.iter().filter(failed) {
+        eprintln!("budget `{}`: {}", finding.name, finding.text);
+    }
+    exit
+}
+
+/// The plan with the command line's budgets behind the scenario's.
+fn budgeted(plan: Plan, budgets: &[String]) -> Result<Plan> {
+    let read = budgets.iter().map(|text| text.parse::<Budget>());
+    let read: Vec<Budget> = read.collect::<Result<_, _>>().map_err(|err| BadInput(err.to_string()))?;
+    let Plan { name, mut scenario, .. } = plan;
+    scenario.budgets.extend(read);
+    Ok(Plan::new(name, scenario))
 }
 
 /// The folder of the run, made and found writable before anything is measured.
@@ -158,6 +176,13 @@ fn list() -> String {
     section("scenarios", &catalog::all().iter().map(about).collect::<Vec<_>>())
         + &section("lanes", &lanes.collect::<Vec<_>>())
         + &section("payloads", &KINDS.iter().map(|kind| (kind.form(), kind.about.into())).collect::<Vec<_>>())
+        + &words("words of budgets", false)
+        + &words("words of budgets where something breaks", true)
+}
+
+/// What budgets may name.
+fn words(title: &str, breaks: bool) -> String {
+    format!("{title}\n  {}\n", results::budget::words(breaks).join(", "))
 }
 
 /// Names with what they are, in two columns.

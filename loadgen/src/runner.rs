@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::Result;
 use results::Run;
 use results::run::{Outage, SCHEMA, Severity, Warning};
-use scenarios::Plan;
+use scenarios::{Moment, Plan};
 
 use crate::lane::Cores;
 use crate::progress::Progress;
@@ -15,9 +15,11 @@ use crate::repetition::{self, Repeated};
 use crate::{environment, heartbeats, memory, outage, preflight, session, steps, sweep, tabs, validity};
 
 /// Runs a plan and saves it into `folder` as it grows. A worker's death or a refused connection
-/// comes back beside the run, which holds what was measured before.
+/// comes back beside the run, which holds what was measured before. Budgets are held against `baseline` where they
+/// say so.
 pub fn run(
     plan: &Plan,
+    baseline: Option<&Run>,
     folder: &Path,
     warnings: Vec<Warning>,
     progress: &Progress,
@@ -41,10 +43,13 @@ pub fn run(
         tabs: Vec::new(),
         outages: Vec::new(),
         warnings,
+        budgets: None,
     };
-    let ended = phases(plan, &mut run, folder, cores, progress, stop);
+    let watch = Watch { baseline, began: Moment::now() };
+    let ended = phases(plan, &mut run, folder, &watch, cores, progress, stop);
     // What was measured is judged however the run ended.
     run.warnings.extend(validity::across(&run));
+    run.budgets = results::budget::judge(&run, baseline);
     let saved = run.save(folder);
     progress.end();
     (run, ended.and(saved))
@@ -58,10 +63,29 @@ pub fn command() -> Vec<String> {
     name.into_iter().chain(std::env::args().skip(1)).collect()
 }
 
+/// What a run is watched for while it grows: budgets that end it.
+struct Watch<'a> {
+    baseline: Option<&'a Run>,
+    began: Moment,
+}
+
+impl Watch<'_> {
+    /// Whether a budget is crossed that ends the run, and repetitions are still to come.
+    fn ends(&self, run: &Run, progress: &Progress) -> bool {
+        let crossed = results::budget::aborts(run, self.baseline, Moment::now().since(self.began));
+        let crossed = crossed.filter(|_| run.partial);
+        if let Some(text) = &crossed {
+            progress.line(&format!("ended early, a budget is crossed: {text}"));
+        }
+        crossed.is_some()
+    }
+}
+
 fn phases(
     plan: &Plan,
     run: &mut Run,
     folder: &Path,
+    watch: &Watch<'_>,
     cores: Cores,
     progress: &Progress,
     stop: &AtomicBool,
@@ -107,6 +131,9 @@ fn phases(
             })?;
             run.partial = !(complete && index + 1 == plan.repetitions.len());
             save(run, folder)?;
+            if watch.ends(run, progress) {
+                return Ok(());
+            }
             continue;
         }
         let repeated = match &plan.scenario.session {
@@ -118,6 +145,9 @@ fn phases(
         run.partial = !(complete && index + 1 == plan.repetitions.len());
         save(run, folder)?;
         progress.line(&said(run, index, plan.repetitions.len()));
+        if watch.ends(run, progress) {
+            return Ok(());
+        }
     }
     Ok(())
 }

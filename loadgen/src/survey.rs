@@ -168,7 +168,7 @@ fn measure(plan: &Plan, folder: &Path, quiet: bool, stop: &AtomicBool) -> Result
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let warnings = preflight::check(plan, &environment::read(preflight::cores())).warnings;
     let progress = Progress::new(plan, quiet);
-    let (run, ended) = runner::run(plan, folder, warnings, &progress, stop);
+    let (run, ended) = runner::run(plan, None, folder, warnings, &progress, stop);
     report::write(&run, folder)?;
     ended.map(|()| run)
 }

@@ -1,5 +1,6 @@
 //! What was measured: the run as data, its statistics, tables, charts and report.
 
+pub mod budget;
 pub mod charts;
 pub mod claims;
 pub mod compare;

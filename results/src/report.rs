@@ -124,6 +124,7 @@ fn page(run: &Run, figures: &[(Figure, String)]) -> Result<String> {
         all => values(&summary, |_| true),
         comparisons => summary.comparisons.iter().map(comparison).collect::<Vec<_>>(),
         conclusions => said,
+        budgets => crate::budget::lines(run).iter().map(|(is_kept, line)| context! { tone => if *is_kept { "good" } else { "bad" }, line }).collect::<Vec<_>>(),
         claims => claims::of(run, figures),
         outages => outages::of(run, standing, figures),
         figures => figures.iter().filter(|(figure, _)| !outages::has(figure)).map(|(figure, svg)| shown(figure, svg)).collect::<Vec<_>>(),

@@ -11,6 +11,8 @@ use scenarios::{Lane, Scenario};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::judged::Judged;
+
 mod bytes;
 mod environment;
 mod idle;
@@ -71,6 +73,9 @@ pub struct Run {
     pub outages: Vec<Outage>,
     /// Doubts about this measurement.
     pub warnings: Vec<Warning>,
+    /// What came of the scenario's budgets, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budgets: Option<Judged>,
 }
 
 /// How bad a doubt is.

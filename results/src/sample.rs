@@ -126,6 +126,7 @@ pub fn with(lanes: &[&str], repetitions: u64) -> Run {
             repetition: None,
             text: "loopback: no network delay or loss is part of these numbers".into(),
         }],
+        budgets: None,
     }
 }
 

@@ -92,13 +92,11 @@ impl Aggregate {
 
 impl fmt::Display for Aggregate {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Percentile(percent) => write!(out, "p({percent})"),
-            other => {
-                let row = AGGREGATES.iter().find(|(_, aggregate)| aggregate == other);
-                out.write_str(row.expect("every other aggregate has its row").0)
-            }
+        if let Self::Percentile(percent) = self {
+            return write!(out, "p({percent})");
         }
+        let row = AGGREGATES.iter().find(|(_, aggregate)| aggregate == self);
+        out.write_str(row.expect("every other aggregate has its row").0)
     }
 }
 

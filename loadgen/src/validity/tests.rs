@@ -79,6 +79,7 @@ fn told(trials: Vec<Trial>) -> Vec<(Severity, String)> {
         outages: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
+        budgets: None,
     };
     let all = run.trials.iter().flat_map(judge).chain(across(&run));
     all.map(|warning| (warning.severity, warning.text)).collect()

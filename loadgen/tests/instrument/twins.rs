@@ -84,6 +84,7 @@ fn run(plan: &Plan, trials: Vec<Trial>) -> Run {
         outages: Vec::new(),
         sweep: Vec::new(),
         warnings: Vec::new(),
+        budgets: None,
     }
 }
 

@@ -28,6 +28,7 @@ pub fn write(summary: &Summary<'_>) -> String {
         "conclusions": summary.comparisons.iter().flat_map(conclusions).collect::<Vec<_>>(),
         "claims": judge(run).iter().map(claim).collect::<Vec<_>>(),
         "warnings": run.warnings,
+        "budgets": run.budgets,
     });
     format!("{document:#}\n")
 }

@@ -12,6 +12,7 @@ use crate::summary::{Standing, Summary, standing};
 pub fn write(summary: &Summary<'_>) -> String {
     let run = summary.run;
     let mut out = format!("**{}**\n\n{}\n", escaped(&banner(run)), escaped(&measured(run)));
+    list(&mut out, "Budgets", crate::budget::lines(run).into_iter().map(|(_, line)| line).collect());
     broken(&mut out, run);
     let values = text::values(summary);
     if !values.labels.is_empty() {

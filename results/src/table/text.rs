@@ -43,6 +43,7 @@ pub fn write(summary: &Summary<'_>, colour: bool) -> String {
     wrapped(&mut out, "", &banner(run), |line| paint(line, tone, colour));
     wrapped(&mut out, "", &measured(run), str::to_owned);
     broken(&mut out, run, colour);
+    budgets(&mut out, run, colour);
     for grid in values(summary).split(WIDTH, BETWEEN.len()).iter().filter(|grid| !grid.labels.is_empty()) {
         section(
             &mut out,
@@ -77,6 +78,18 @@ pub fn write(summary: &Summary<'_>, colour: bool) -> String {
         wrapped(&mut out, "- ", &warning_line(warning), str::to_owned);
     }
     out
+}
+
+/// What came of the run's budgets.
+fn budgets(out: &mut String, run: &Run, colour: bool) {
+    let lines = crate::budget::lines(run);
+    if !lines.is_empty() {
+        out.push_str(&format!("\n{}\n", paint("budgets", Paint::Bold, colour)));
+    }
+    for (is_kept, line) in lines {
+        let tone = if is_kept { Paint::Good } else { Paint::Bad };
+        wrapped(out, "- ", &line, |line| paint(line, tone, colour));
+    }
 }
 
 /// What happened when something broke: what to know first, then both tables.

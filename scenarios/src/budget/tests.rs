@@ -116,7 +116,8 @@ fn what_is_wrong_is_shown_with_a_caret() {
         "lost==0 abortOnFail after soon",
         "µs{lane:raw}: p(99)<50 §",
     ];
-    let said: Vec<String> = cases.iter().map(|text| text.parse::<Budget>().unwrap_err().to_string()).collect();
+    let said: Vec<String> =
+        cases.iter().map(|text| text.parse::<Budget>().unwrap_err().to_string()).collect();
     insta::assert_snapshot!(said.join("\n"));
 }
 
@@ -143,7 +144,8 @@ fn a_scenario_has_them_as_text_or_as_tables() {
     struct Of {
         budgets: Vec<Budget>,
     }
-    let text = r#"budgets = ["lost==0", { threshold = "cpu<9us", abort_on_fail = true, delay_abort_eval = "5s" }]"#;
+    let text =
+        r#"budgets = ["lost==0", { threshold = "cpu<9us", abort_on_fail = true, delay_abort_eval = "5s" }]"#;
     let read: Of = toml::from_str(text).unwrap();
     let written: Vec<String> = read.budgets.iter().map(ToString::to_string).collect();
     assert_eq!(written, ["lost==0", "cpu<9us abortOnFail after 5s"]);
