@@ -188,6 +188,9 @@ pub struct Phase {
     pub echoed: Option<Echoed>,
     /// Reads of the sampled connections.
     pub samples: Vec<SampledRead>,
+    /// Allocations by the thread that reads, since the phase was armed; answers to commands are left out.
+    #[serde(default)]
+    pub allocations: u64,
     /// Subscribers whose stream ended or broke, by kind, over the process's life.
     pub failures: BTreeMap<String, (u64, String)>,
 }

@@ -11,6 +11,7 @@ use results::run::{Bytes, Sockets};
 use scenarios::moment::realtime_ahead_nanos;
 use scenarios::upstream::ECHO;
 use scenarios::{Event, Moment};
+use servers::allocations;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::contract::{Joined, Phase, SampledRead, Second};
@@ -51,6 +52,7 @@ pub struct Desk {
     recorder: Option<Recorder>,
     upward: Option<Upward>,
     counts_at_arming: Bytes,
+    allocations_at_arming: u64,
     joined: Joined,
     samples: Vec<SampledRead>,
     failures: BTreeMap<String, (u64, String)>,
@@ -200,6 +202,7 @@ impl Desk {
             Recorder::new(expected, name, first_client..first_client + self.seats.len() as u64)
                 .with_slow(self.slow_from),
         );
+        self.allocations_at_arming = allocations::count();
     }
 
     /// Wakes the waiter once so many deliveries arrived; true if they have.
@@ -218,6 +221,7 @@ impl Desk {
 
     /// Closes the armed phase; `None` when none is armed.
     pub fn close(&mut self, end_seq: u64) -> Option<Phase> {
+        let allocations = allocations::count() - self.allocations_at_arming;
         let counts = self.counts();
         let mut recorder = self.recorder.take()?;
         let (ledger, slow) = recorder.close(end_seq);
@@ -235,6 +239,7 @@ impl Desk {
             received_sha256: recorder.received_sha256(),
             echoed,
             samples: std::mem::take(&mut self.samples),
+            allocations,
             failures: self.failures.clone(),
         })
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use scenarios::{Moment, Polls, Scenario, Schedule, Senders, Transport, Upstream, upstream};
+use servers::allocations;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::contract::{FleetCommand, FleetOrder, FleetReply};
@@ -86,7 +87,7 @@ async fn serve(order: FleetOrder) -> Result<()> {
     let fleet = Fleet::new(order)?;
     let bell = fleet.crowd.bell();
     let (mut commands, replies) = (commands(bell.clone()), replies());
-    let say = |reply| replies.send(reply).context("nobody reads this fleet's replies");
+    let say = |reply| allocations::apart(|| replies.send(reply)).context("nobody reads this fleet's replies");
     say(FleetReply::Ready { pid: std::process::id() })?;
     while let Some(command) = commands.recv().await {
         let reply = match command {

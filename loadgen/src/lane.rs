@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use results::run::{Bytes, KernelCounts};
 use scenarios::{Addressing, Lane, Moment, Payload, Scenario, Schedule, Transport, Upstream};
 use servers::contract::{Heard, HostCommand, HostReply, RanPhase, Totals};
+use servers::inject::Inject;
 
 use crate::contract::{FleetCommand, FleetReply, Joined, Phase};
 use crate::kernel;
@@ -45,6 +46,8 @@ pub struct Place<'a> {
     pub through: Through<'a>,
     /// Connections that a fleet holds at most, the others waiting for their turn, as a browser does.
     pub browser: Option<usize>,
+    /// What the servers do wrong on purpose.
+    pub inject: Option<Inject>,
 }
 
 /// The processes of one lane.
@@ -79,7 +82,7 @@ impl LaneProcesses {
         subscribers: u64,
         cores: Cores,
     ) -> Result<Self> {
-        let place = Place { cores, through: &mut Ok, browser: None };
+        let place = Place { cores, through: &mut Ok, browser: None, inject: None };
         Self::start_in(lane, scenario, payload, subscribers, place)
     }
 

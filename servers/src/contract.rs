@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use scenarios::{Case, Lane, Moment, Payload, Scenario, Schedule, Senders};
 use serde::{Deserialize, Serialize};
 
+use crate::inject::Inject;
 use crate::tls::Identity;
 
 /// What to serve. The first line.
@@ -35,6 +36,9 @@ pub struct HostOrder {
     pub log: Option<(Moment, Schedule)>,
     /// Its key and certificate, of a lane inside TLS; without, it makes its own.
     pub identity: Option<Identity>,
+    /// What it does wrong on purpose, if anything.
+    #[serde(default)]
+    pub inject: Option<Inject>,
 }
 
 /// What to do next. Every further line.
@@ -218,6 +222,10 @@ pub struct Totals {
     pub hub_peak_bytes: u64,
     /// System calls that wrote something.
     pub writes: u64,
+    /// Allocations by the thread that makes the deliveries, and by the one that frames events step by step; answers to
+    /// commands are left out.
+    #[serde(default)]
+    pub allocations: u64,
     /// Bytes written.
     pub bytes_sent: u64,
     /// Bytes read.

@@ -16,8 +16,10 @@ use scenarios::Scenario;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
+use crate::allocations;
 use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase};
 use crate::http::Limits;
+use crate::inject::Inject;
 use crate::lanes::{self, Service, read_buffer_bytes};
 use crate::listen::listen;
 use crate::publisher::{self, Framer};
@@ -90,9 +92,10 @@ pub fn pin(core: usize) -> nix::Result<()> {
 }
 
 async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
-    let HostOrder { lane, scenario, payload, core: _, bind, case, number, log, identity } = order;
+    let HostOrder { lane, scenario, payload, core: _, bind, case, number, log, identity, inject } = order;
     let hub = lanes::outage::prepared(lanes::hub(lane, &scenario)?, lane, &scenario, case, number)?;
     let meter = Arc::new(Meter::default());
+    meter.write_apart(inject.map_or(0, Inject::apart));
     let framer = Framer { lanes: vec![lane], scenario: scenario.clone(), payload };
     // Last before it listens, so that as little as may be becomes due in between; that leaves when the run begins.
     let log = log.map(|(start, schedule)| Log::read(&framer, &hub, start, schedule)).transpose()?;
@@ -114,14 +117,14 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
     let ran = RanPhase::default();
     let mut beats = beats(&scenario);
     let mut desk =
-        Desk { hub, scenario, heartbeat, meter, orders, replies, ran, running: false, listener, log };
+        Desk { hub, scenario, heartbeat, meter, orders, replies, ran, running: false, listener, log, inject };
     loop {
         tokio::select! {
             biased;
             Some(signal) = signalled.recv() => desk.on_signal(signal),
             command = commands.recv() => match command {
                 Some(Ok(HostCommand::Exit)) | None => return Ok(()),
-                Some(Ok(command)) => desk.on_command(command),
+                Some(Ok(command)) => allocations::apart(|| desk.on_command(command)),
                 Some(Err(text)) => desk.fail(text),
             },
             Some(_) = OptionFuture::from(beats.as_mut().map(Interval::tick)) => desk.beat(),
@@ -139,7 +142,7 @@ fn beats(scenario: &Scenario) -> Option<Interval> {
 
 fn reply(replies: &Sender<HostReply>, reply: HostReply) {
     // An error says that the writer has ended, and it ends the process with it.
-    let _ = replies.send(reply);
+    allocations::apart(|| drop(replies.send(reply)));
 }
 
 /// Starts the thread that writes replies, one line each; a parent that is gone ends the process.

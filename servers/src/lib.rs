@@ -4,12 +4,14 @@
 //! this crate serves the same lanes by hand, for curl, a browser or a remote fleet.
 
 pub mod alarm;
+pub mod allocations;
 pub mod contract;
 pub mod drain;
 pub mod host;
 pub mod http;
 pub mod http2;
 pub mod hub;
+pub mod inject;
 pub mod lanes;
 pub mod listen;
 pub mod publisher;

@@ -15,6 +15,7 @@ use scenarios::{Lane, Moment, Payload, Scenario, Schedule};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::allocations;
 use crate::hub::Hub;
 use crate::lanes;
 
@@ -164,9 +165,10 @@ fn work(framer: &Framer, orders: &Receiver<Order>, mut emit: impl FnMut(Signal))
                 let ended = walk(framer, start, &schedule, from, pace, sleep_until, &mut emit);
                 ended.unwrap_or_else(Signal::Failed)
             }
-            Order::Step(seq) => framer
-                .frame(seq, Moment::now(), &mut Bodies::default())
-                .map_or_else(Signal::Failed, Signal::Step),
+            Order::Step(seq) => {
+                let frame = || framer.frame(seq, Moment::now(), &mut Bodies::default());
+                allocations::elsewhere(frame).map_or_else(Signal::Failed, Signal::Step)
+            }
             Order::Stop => continue,
         };
         emit(signal);

@@ -15,6 +15,7 @@ use scenarios::Moment;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
+use crate::allocations;
 use crate::contract::{SampledWrites, SocketFacts, Totals};
 pub use open::Open;
 
@@ -32,6 +33,8 @@ pub struct Meter {
     received: AtomicU64,
     /// Raised whenever `rare.wanted` changes.
     sampling: AtomicU64,
+    /// Single bytes that leave apart, before each write: a fault on purpose.
+    apart: AtomicU64,
     idle: Notify,
     rare: Mutex<Rare>,
     connections: Open,
@@ -54,6 +57,11 @@ impl Meter {
     pub fn sample(&self, peers: &[u16]) {
         self.rare().wanted.extend(peers);
         self.sampling.fetch_add(1, Relaxed);
+    }
+
+    /// Lets connections to come write so many single bytes apart before each write.
+    pub fn write_apart(&self, bytes: u64) {
+        self.apart.store(bytes, Relaxed);
     }
 
     /// Counts a connection or request that was refused.
@@ -103,6 +111,7 @@ impl Meter {
             slow_subscribers,
             hub_peak_bytes: 0,
             writes: self.writes.load(Relaxed),
+            allocations: allocations::count_all(),
             bytes_sent: self.sent.load(Relaxed),
             bytes_received: self.received.load(Relaxed),
             refused: rare.refused.clone(),
@@ -125,6 +134,8 @@ pub struct Metered<S> {
     descriptor: RawFd,
     /// Bytes written since accept.
     offset: u64,
+    /// Single bytes to be written apart, and those of them that are left before the next whole write.
+    apart: [u64; 2],
     /// The value of `Meter::sampling` at the last look.
     looked: u64,
     log: Option<Log>,
@@ -140,7 +151,13 @@ impl<S> Metered<S> {
         meter.open.fetch_add(1, Relaxed);
         let descriptor = stream.as_raw_fd();
         meter.connections.enter(descriptor);
-        Self { stream, meter, peer_port, descriptor, offset: 0, looked: 0, log: None }
+        let apart = [meter.apart.load(Relaxed); 2];
+        Self { stream, meter, peer_port, descriptor, offset: 0, apart, looked: 0, log: None }
+    }
+
+    /// How much of so many bytes may leave at once.
+    const fn part(&self, length: usize) -> usize {
+        if self.apart[1] > 0 && length > 1 { 1 } else { length }
     }
 
     /// The moment before a write, on a sampled connection.
@@ -165,6 +182,9 @@ impl<S> Metered<S> {
 
     fn after_write(&mut self, before: Option<Moment>, written: usize) {
         self.offset += written as u64;
+        if self.apart[0] > 0 {
+            self.apart[1] = if self.apart[1] > 0 { self.apart[1] - 1 } else { self.apart[0] };
+        }
         self.meter.writes.fetch_add(1, Relaxed);
         self.meter.sent.fetch_add(written as u64, Relaxed);
         if let (Some(log), Some(moment)) = (&self.log, before) {
@@ -197,6 +217,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let before = this.before_write();
+        let buf = &buf[..this.part(buf.len())];
         let written = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
         this.after_write(before, written);
         Poll::Ready(Ok(written))
@@ -209,7 +230,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Metered<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let before = this.before_write();
-        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, bufs))?;
+        let first = if this.apart[1] > 0 { bufs.iter().find(|buf| !buf.is_empty()) } else { None };
+        let stream = Pin::new(&mut this.stream);
+        let written = ready!(match first {
+            Some(first) => stream.poll_write(cx, &first[..1]),
+            None => stream.poll_write_vectored(cx, bufs),
+        })?;
         this.after_write(before, written);
         Poll::Ready(Ok(written))
     }

@@ -44,6 +44,7 @@ impl Pair {
             number: 0,
             log: None,
             identity: None,
+            inject: place.inject,
         };
         let mut host = Worker::start("host", format!("the server of lane {lane}"), &order)?;
         let reply = host.hear(PATIENCE)?;

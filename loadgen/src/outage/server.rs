@@ -47,6 +47,7 @@ impl Server {
         identity: Option<&Identity>,
     ) -> Result<Self> {
         let order = HostOrder {
+            inject: None,
             lane,
             scenario: scenario.clone(),
             payload: scenario.payload.clone(),

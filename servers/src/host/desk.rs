@@ -12,6 +12,7 @@ use super::reply;
 use crate::contract::{HostCommand, HostReply, RanPhase, Totals};
 use crate::drain::{self, Ending};
 use crate::hub::Hub;
+use crate::inject::Inject;
 use crate::publisher::{self, Framed, Framer, Order, Signal};
 use crate::upward::Upward;
 use crate::wire::Meter;
@@ -30,6 +31,8 @@ pub(super) struct Desk<'a> {
     pub(super) listener: Option<JoinHandle<()>>,
     /// What was in the window when it began to listen.
     pub(super) log: Option<Log>,
+    /// What it does wrong on purpose.
+    pub(super) inject: Option<Inject>,
 }
 
 /// What was due before the server listened.
@@ -87,6 +90,9 @@ impl Desk<'_> {
     }
 
     fn publish(&self, framed: Framed) {
+        if self.inject.is_some_and(|inject| inject.drops(framed.seq)) {
+            return;
+        }
         framed.publish(std::slice::from_ref(&self.hub));
     }
 

@@ -57,6 +57,7 @@ impl Host {
             number: 0,
             log: None,
             identity: None,
+            inject: None,
         };
         Self::spawn(&serde_json::to_string(&order).unwrap())
     }

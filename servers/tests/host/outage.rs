@@ -28,6 +28,7 @@ fn start(log: Option<(Moment, Schedule)>) -> (Host, SocketAddr) {
         number: 0,
         log,
         identity: None,
+        inject: None,
     };
     let mut host = Host::spawn(&serde_json::to_string(&order).unwrap());
     let (address, _) = host.ready();
