@@ -5,6 +5,7 @@ pub mod charts;
 pub mod claims;
 pub mod compare;
 pub mod conclude;
+pub mod exact;
 pub mod histograms;
 pub mod history;
 pub mod judged;
