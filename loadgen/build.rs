@@ -23,5 +23,8 @@ fn main() {
     if let Some(head) = git(&["rev-parse", "--git-path", "logs/HEAD"]) {
         println!("cargo::rerun-if-changed={head}");
     }
+    let rustc = Command::new(env::var("RUSTC").unwrap_or_else(|_| "rustc".into())).arg("--version").output();
+    let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    println!("cargo::rustc-env=LOADGEN_RUSTC={}", rustc.unwrap_or_else(|_| "unknown".into()));
     println!("cargo::rerun-if-changed=src");
 }

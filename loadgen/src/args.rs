@@ -12,6 +12,9 @@ pub use compare::{CompareArgs, HistoryArgs, OutputArgs};
 
 use crate::exit::BadInput;
 use crate::survey::Depth;
+pub use gate::GateArgs;
+
+mod gate;
 
 /// Measures when to push with Server-Sent Events and when with WebSocket, and what each costs.
 #[derive(Debug, Parser)]
@@ -46,6 +49,8 @@ pub enum Command {
     Doctor(ScenarioArgs),
     /// Run what the common claims and a decision need, and say what to choose for a workload
     Survey(SurveyArgs),
+    /// Hold exact counts of all lanes (bytes, segments, writes, allocations) against a committed baseline
+    Gate(GateArgs),
     /// Redraw tables, charts and report of a run, or the decision of a survey, from its files alone
     Report {
         /// The folder of a run or a survey, or a run.json

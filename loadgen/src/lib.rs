@@ -10,6 +10,7 @@ pub mod exit;
 pub mod expect;
 pub mod failure;
 pub mod fleet;
+pub mod gate;
 pub mod heartbeats;
 pub mod kernel;
 pub mod lane;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::Parser as _;
-use loadgen::args::{Args, Command, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs};
+use loadgen::args::{Args, Command, GateArgs, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs};
 use loadgen::exit::{BadInput, Exit};
 use loadgen::progress::{Progress, planned};
 use loadgen::{compare, environment, fleet, preflight, runner, survey};
@@ -18,6 +18,11 @@ use results::survey::Survey;
 use results::{Format, Run};
 use scenarios::payload::KINDS;
 use scenarios::{Budget, Lane, Plan, Scenario, catalog};
+use servers::allocations::Counting;
+
+/// Counted in every process and on every lane alike, for the exact tier of the gate.
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -43,6 +48,7 @@ fn dispatch(args: Args) -> Result<Exit> {
         Command::List => print(&list()).map(|()| Exit::Good),
         Command::Doctor(scenario) => doctor(&scenario),
         Command::Survey(args) => survey(&args),
+        Command::Gate(args) => gate(&args),
         Command::Report { run, format } => report(&run, format),
         Command::Compare(args) => judged(&compare::run(&args)?, &args.output),
         Command::History(args) => print(&compare::history(&args)?).map(|()| Exit::Good),
@@ -209,6 +215,11 @@ fn survey(args: &SurveyArgs) -> Result<Exit> {
     let stop = interrupts().context("cannot listen for Ctrl-C")?;
     let (exit, survey) = survey::run(args, &stop)?;
     print(&results::survey::text(&survey)).map(|()| exit)
+}
+
+fn gate(args: &GateArgs) -> Result<Exit> {
+    let (text, exit) = loadgen::gate::run(args)?;
+    print(&text).map(|()| exit)
 }
 
 fn report(path: &Path, format: Format) -> Result<Exit> {
