@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All tests, with their set-up: formatting, lints, dependency policy, unit, property and end-to-end tests.
+# All tests, with their set-up: formatting, lints, dependency policy, unit, property and end-to-end tests, the exact gate.
 # Works from any directory, on a fresh machine with a Rust toolchain and pip (Debian's packages it installs as root); nothing is skipped on CI.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -39,3 +39,6 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets --quiet -- -D warnings
 "$deny" --log-level error --config .deny.toml check bans licenses sources
 INSTA_UPDATE=no cargo test --workspace
+
+# Exact counts of every lane against those that are committed: one more byte, segment, write or allocation fails.
+cargo run --quiet -p loadgen -- gate --baseline results/baselines
