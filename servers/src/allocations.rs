@@ -97,8 +97,16 @@ mod tests {
         drop(held);
         drop(vec![0u8; 100]);
         assert_eq!(count() - before, 3);
-        apart(|| drop(Box::new(1)));
-        std::thread::spawn(|| drop(Box::new(1))).join().unwrap();
-        assert!(count() - before < 20, "a thread is started, and its own allocations are its own");
+        apart(|| drop(vec![0u8; 100]));
+        assert_eq!(count() - before, 3, "what is apart is left out");
+        let all = count_all();
+        elsewhere(|| drop(vec![0u8; 100]));
+        assert_eq!(count_all() - all, 2, "on this thread, and as that of another");
+        let own = std::thread::spawn(|| {
+            let before = count();
+            drop(vec![0u8; 100]);
+            count() - before
+        });
+        assert_eq!(own.join().unwrap(), 1);
     }
 }
