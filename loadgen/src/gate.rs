@@ -8,13 +8,13 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use results::exact::{Exact, Tolerance};
-use results::judged::{Judged, Verdict};
+use results::judged::Judged;
 use results::run::write_atomically;
 use scenarios::Lane;
 
 use crate::args::GateArgs;
 use crate::environment;
-use crate::exit::{BadInput, Exit};
+use crate::exit::BadInput;
 
 mod count;
 mod tap;
@@ -39,11 +39,19 @@ const LANES: [&str; 15] = [
     "longpoll-h1",
 ];
 
-/// Measures, and writes the baseline or judges by it; what to print, and the exit code.
+/// What came of it.
+pub enum Outcome {
+    /// What was found against the baseline.
+    Judged(Judged),
+    /// The baseline was written; what changed in it.
+    Written(String),
+}
+
+/// Measures, and writes the baseline or judges by it.
 ///
 /// # Errors
 /// A baseline that is missing, unreadable or of other settings; a worker that dies.
-pub fn run(args: &GateArgs) -> Result<(String, Exit)> {
+pub fn run(args: &GateArgs) -> Result<Outcome> {
     let file = if args.baseline.is_dir() || args.baseline.extension().is_none() {
         args.baseline.join("exact.toml")
     } else {
@@ -68,10 +76,9 @@ pub fn run(args: &GateArgs) -> Result<(String, Exit)> {
     }
     match baseline {
         Some(baseline) if !args.update_baseline => {
-            let judged = baseline.judge(&now, &tolerance).map_err(|why| unfit(&file, &why))?;
-            Ok((printed(&judged), Exit::of_judged(&judged)))
+            Ok(Outcome::Judged(baseline.judge(&now, &tolerance).map_err(|why| unfit(&file, &why))?))
         }
-        old => Ok((update(&file, old, now, !args.lanes.is_empty())?, Exit::Good)),
+        old => Ok(Outcome::Written(update(&file, old, now, !args.lanes.is_empty())?)),
     }
 }
 
@@ -136,21 +143,4 @@ fn update(file: &Path, old: Option<Exact>, now: Exact, is_part: bool) -> Result<
         Some(changes) => format!("{} numbers changed\n  {}", changes.len(), changes.join("\n  ")),
     };
     Ok(format!("{}: {said}\n", file.display()))
-}
-
-/// What was found, for people: what is not as it was, and then how much is.
-fn printed(judged: &Judged) -> String {
-    let mut out = format!("{}\n", judged.subject);
-    for (word, verdict) in
-        [("WORSE", Verdict::Worse), ("INVALID", Verdict::Invalid), ("better", Verdict::Better)]
-    {
-        for finding in judged.with(verdict) {
-            let lane = finding.lane.as_deref().unwrap_or_default();
-            out += &format!("  {word} {lane}: {}: {}\n", finding.name, finding.text);
-        }
-    }
-    let count = |verdict| judged.with(verdict).count();
-    let (same, worse) = (count(Verdict::Same), count(Verdict::Worse));
-    out += &format!("{same} counts are the same, {worse} are worse, {} are better\n", count(Verdict::Better));
-    out + &judged.notes.iter().map(|note| format!("note: {note}\n")).collect::<String>()
 }

@@ -11,7 +11,7 @@ use clap::Parser as _;
 use loadgen::args::{Args, Command, GateArgs, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs};
 use loadgen::exit::{BadInput, Exit};
 use loadgen::progress::{Progress, planned};
-use loadgen::{compare, environment, fleet, preflight, runner, survey};
+use loadgen::{compare, environment, fleet, gate, preflight, runner, survey};
 use results::judged::{Finding, Judged, Verdict};
 use results::run::Severity;
 use results::survey::Survey;
@@ -48,7 +48,7 @@ fn dispatch(args: Args) -> Result<Exit> {
         Command::List => print(&list()).map(|()| Exit::Good),
         Command::Doctor(scenario) => doctor(&scenario),
         Command::Survey(args) => survey(&args),
-        Command::Gate(args) => gate(&args),
+        Command::Gate(args) => hold_counts(&args),
         Command::Report { run, format } => report(&run, format),
         Command::Compare(args) => judged(&compare::run(&args)?, &args.output),
         Command::History(args) => print(&compare::history(&args)?).map(|()| Exit::Good),
@@ -217,9 +217,11 @@ fn survey(args: &SurveyArgs) -> Result<Exit> {
     print(&results::survey::text(&survey)).map(|()| exit)
 }
 
-fn gate(args: &GateArgs) -> Result<Exit> {
-    let (text, exit) = loadgen::gate::run(args)?;
-    print(&text).map(|()| exit)
+fn hold_counts(args: &GateArgs) -> Result<Exit> {
+    match gate::run(args)? {
+        gate::Outcome::Judged(found) => judged(&found, &args.output),
+        gate::Outcome::Written(text) => print(&text).map(|()| Exit::Good),
+    }
 }
 
 fn report(path: &Path, format: Format) -> Result<Exit> {

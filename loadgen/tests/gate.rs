@@ -8,13 +8,27 @@ use std::path::Path;
 
 use common::{Ended, loadgen};
 use results::exact::Exact;
+use results::judged::{Finding, Judged, Verdict};
 
 /// One lane of each kind: bare, chunked, compressed, inside TLS, over HTTP/2, and a stock server.
 const LANES: &str =
     "raw,sse-h1,sse-h1+gzip,sse-h1+tls,ws-h1,ws-h1+deflate,ws-h2,sse-h2,ws-h1%axum,longpoll-h1";
 
 fn gate(folder: &Path, more: &[&str]) -> Ended {
-    loadgen(folder, &[&["gate", "--quiet", "--lanes", LANES, "--baseline", "base"], more].concat())
+    loadgen(
+        folder,
+        &[&["gate", "--quiet", "--format", "json", "--lanes", LANES, "--baseline", "base"], more].concat(),
+    )
+}
+
+/// What it found, as it says it to programs.
+fn found(answer: &Ended) -> Judged {
+    serde_json::from_str(&answer.stdout).expect(&answer.stdout)
+}
+
+/// A lane's counts that are worse.
+fn worse<'a>(judged: &'a Judged, lane: &str) -> Vec<&'a Finding> {
+    judged.with(Verdict::Worse).filter(|finding| finding.lane.as_deref() == Some(lane)).collect()
 }
 
 fn baseline(folder: &Path) -> Exact {
@@ -30,7 +44,9 @@ fn counts_are_the_same_each_time() {
     for _ in 0..5 {
         let again = gate(folder.path(), &[]);
         assert_eq!(again.code, 0, "{}", again.stdout);
-        assert!(again.stdout.contains(" 0 are worse, 0 are better"), "{}", again.stdout);
+        let judged = found(&again);
+        assert!(judged.findings.len() > 100, "{}", again.stdout);
+        assert_eq!(judged.with(Verdict::Same).count(), judged.findings.len(), "{}", again.stdout);
     }
     let update = gate(folder.path(), &["--update-baseline"]);
     assert_eq!(update.stdout, "base/exact.toml: nothing changed\n");
@@ -54,44 +70,34 @@ fn writes_are_what_the_kernel_counts_as_segments() {
 fn one_more_byte_a_lost_event_and_one_more_segment_are_found_on_every_lane() {
     let folder = tempfile::tempdir().unwrap();
     baseline(folder.path());
-    for (inject, found) in [
+    // On one lane exactly so many: one byte an event, one event of three subscribers, one segment a write.
+    for (inject, names, of_ws) in [
         // A compressor may make one more byte of nothing, and then only the bytes themselves tell.
-        ("bytes=1", &["event_framing, 32 B", "bytes of a fixed sequence"][..]),
-        ("drop=1", &["lost"]),
-        ("segment=1", &["segments, 32 B"]),
+        ("bytes=1", &["event_framing, 32 B", "bytes of a fixed sequence"][..], (9.0, 10.0)),
+        ("drop=1", &["lost"], (0.0, 3.0)),
+        ("segment=1", &["segments, 32 B"], (1.0, 2.0)),
     ] {
-        let worse = gate(folder.path(), &["--inject", inject]);
-        assert_eq!(worse.code, 98, "{}", worse.stdout);
+        let answer = gate(folder.path(), &["--inject", inject]);
+        assert_eq!(answer.code, 98, "{}", answer.stdout);
+        let judged = found(&answer);
         for lane in LANES.split(',') {
-            let lines = worse.stdout.lines().filter(|line| line.starts_with(&format!("  WORSE {lane}: ")));
-            let all: Vec<&str> = lines.collect();
-            let is_named = |name: &&str| all.iter().any(|line| line.contains(&format!(" {lane}: {name}: ")));
-            assert!(found.iter().any(is_named), "{inject} on {lane}: {all:#?}");
+            let all: Vec<&str> = worse(&judged, lane).iter().map(|finding| finding.name.as_str()).collect();
+            assert!(names.iter().any(|name| all.contains(name)), "{inject} on {lane}: {all:#?}");
         }
+        let one = worse(&judged, "ws-h1").into_iter().find(|finding| finding.name == names[0]).unwrap();
+        assert_eq!((one.reference, one.value), (Some(of_ws.0), Some(of_ws.1)), "{inject}");
     }
-    // Exactly so many: one byte an event, one event of three subscribers, one segment a write.
-    let alone = |inject: &str| {
-        loadgen(folder.path(), &["gate", "-q", "--lanes", "ws-h1", "--baseline", "base", "--inject", inject])
-    };
-    let (bytes, lost, segments) = (alone("bytes=1"), alone("drop=1"), alone("segment=1"));
-    assert!(
-        bytes.stdout.contains("event_framing, 32 B: 10 B/event against 9 (600 against 540"),
-        "{}",
-        bytes.stdout
-    );
-    assert!(lost.stdout.contains("ws-h1: lost: 3 in all against 0 "), "{}", lost.stdout);
-    assert!(
-        segments.stdout.contains("segments, 32 B: 2 /event against 1 (120 against 60"),
-        "{}",
-        segments.stdout
-    );
 }
 
 #[test]
 fn what_cannot_be_compared_is_an_error_and_what_is_better_passes() {
     let folder = tempfile::tempdir().unwrap();
     let only = |more: &[&str]| {
-        loadgen(folder.path(), &[&["gate", "-q", "--lanes", "raw", "--baseline", "base.toml"], more].concat())
+        loadgen(
+            folder.path(),
+            &[&["gate", "-q", "--format", "json", "--lanes", "raw", "--baseline", "base.toml"], more]
+                .concat(),
+        )
     };
     let missing = only(&[]);
     assert_eq!(missing.code, 104, "{}", missing.stdout);
@@ -123,7 +129,7 @@ fn what_cannot_be_compared_is_an_error_and_what_is_better_passes() {
         better.stdout
     );
     let worse = edited("writes.32 = 60", "writes.32 = 59", &[]);
-    assert!(worse.code == 98 && worse.stdout.contains("WORSE raw: writes, 32 B"), "{}", worse.stdout);
+    assert_eq!((self::worse(&found(&worse), "raw").len(), worse.code), (1, 98), "{}", worse.stdout);
     let borne = edited("writes.32 = 60", "writes.32 = 59", &["--tolerance", "writes=2%"]);
     assert!(borne.code == 0 && borne.stdout.contains("2 % more writes"), "{}", borne.stdout);
     let update = only(&["--update-baseline"]);

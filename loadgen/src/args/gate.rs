@@ -6,6 +6,8 @@ use clap::Args as ClapArgs;
 use scenarios::Lane;
 use servers::inject::Inject;
 
+use super::OutputArgs;
+
 /// Options of `gate`.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct GateArgs {
@@ -24,6 +26,9 @@ pub struct GateArgs {
     /// Prove that it finds a fault: the servers send one more byte an event, lose an event, or split their writes
     #[arg(long, value_name = "bytes=1|drop=1|segment=1")]
     pub inject: Option<Inject>,
+    /// How what was found is written.
+    #[command(flatten)]
+    pub output: OutputArgs,
     /// No talk on stderr but errors
     #[arg(short, long)]
     pub quiet: bool,
