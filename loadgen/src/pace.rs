@@ -69,8 +69,9 @@ pub fn sleep_until(moment: Moment, interrupted: &AtomicBool) -> bool {
     }
 }
 
-/// Walks the blocks of a phase that began at `start`; after each block calls `closed` with its
-/// index, which says whether all of it arrived. Stops early, after telling all lanes, when interrupted.
+/// Walks the blocks of a phase that began at `start`; after each block calls `closed` with its index and what
+/// had arrived when it began, which says whether all of it arrived: what a block before still owed and came
+/// since is not this one's. Stops early, after telling all lanes, when interrupted.
 /// `gap_ns` of its lane follows each block.
 ///
 /// # Errors
@@ -81,7 +82,7 @@ pub fn walk(
     start: Moment,
     gap_ns: impl Fn(Lane) -> u64,
     interrupted: &AtomicBool,
-    mut closed: impl FnMut(&mut LaneProcesses, usize) -> Result<bool>,
+    mut closed: impl FnMut(&mut LaneProcesses, usize, u64) -> Result<bool>,
 ) -> Result<Vec<Cost>> {
     let mut costs = Vec::with_capacity(blocks.len());
     for (index, block) in blocks.iter().enumerate() {
@@ -92,6 +93,7 @@ pub fn walk(
             lanes.iter_mut().try_for_each(LaneProcesses::stop)?;
             break;
         }
+        let (arrived, _) = lanes[block.lane].arrivals(u64::MAX, Moment::now())?;
         let before = (lanes[block.lane].usage()?, usage::machine());
         let stop = sleep_until(start.plus_nanos(block.end_ns() + gap_ns - ahead), interrupted);
         if stop {
@@ -100,7 +102,7 @@ pub fn walk(
         }
         let lane = &mut lanes[block.lane];
         let after = (lane.usage()?, usage::machine());
-        let drained = closed(lane, index)?;
+        let drained = closed(lane, index, arrived)?;
         costs.push(Cost {
             server: after.0.0.since(before.0.0),
             client: after.0.1.since(before.0.1),

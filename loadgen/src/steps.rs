@@ -118,7 +118,7 @@ fn step(
         start,
         |_| gap_ns,
         stop,
-        |lane, _| Ok(lane.arrivals(u64::MAX, Moment::now())?.0 >= expected),
+        |lane, _, _| Ok(lane.arrivals(u64::MAX, Moment::now())?.0 >= expected),
     )?;
     let measured = own[0].collect(&schedule, PATIENCE, repetition::drain(scenario, name), &before)?;
     let mut latency = LatencyHistogram::default();

@@ -58,7 +58,7 @@ fn stretch(
     let blocks = plan.warmup(plan.scenario.warmup.0, next_seq);
     let schedules: Vec<_> = (0..lanes.len()).map(|lane| plan.schedule(&blocks, lane)).collect();
     let start = pace::begin(lanes, &schedules)?;
-    let walked = pace::walk(lanes, &blocks, start, |_| 0, stop, |_, _| Ok(true))?;
+    let walked = pace::walk(lanes, &blocks, start, |_| 0, stop, |_, _, _| Ok(true))?;
     for (block, cost) in blocks.iter().zip(&walked) {
         let nanos = cost.server.cpu_ns + cost.client.cpu_ns;
         costs[block.lane].push(ratio(nanos, deliveries(plan, block)));

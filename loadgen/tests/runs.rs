@@ -305,6 +305,14 @@ fn what_a_lane_holds_back_is_lost_and_said() {
     assert_eq!((flushed.ledger.lost, buffered.ledger.delivered), (0, 0));
     assert_eq!(buffered.ledger.lost, buffered.ledger.expected);
     assert!(run.warnings.iter().any(|warning| warning.text.contains("this lane shows a fault")));
+    // Where events are so many that some leave, they leave in the blocks of others.
+    let run = ran("-c 5 -r 400 -d 1s --lanes sse-h1+gzip-buffered --set payload=text:4k");
+    let late = &run.trials[0];
+    assert!(
+        late.ledger.delivered > 0 && late.blocks.iter().all(|block| block.undrained),
+        "{:?}",
+        late.ledger
+    );
 }
 
 /// No worker runs when the program has ended, whatever ended it.
