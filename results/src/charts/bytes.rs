@@ -57,10 +57,22 @@ pub fn draw(run: &Run) -> Option<Figure> {
         how: "Per event and subscriber, after the handshake. Payload and framing are what the decoder counted; \
               TCP/IP headers are 52 bytes a segment (IPv4 with timestamps), as a network with this segment size \
               would carry them; up, those of acknowledgements. The smaller the payload, the more the headers weigh.",
-        caption: basis(run),
+        caption: format!("{}{}", other_bodies(&rows), basis(run)),
         legend,
         plot: Plot::Bars(Bars { axis: Axis::from_zero("bytes per event", reach(&rows)), rows }),
     })
+}
+
+/// Bodies of one size on average are the same events; where they differ, a lane published fewer of them.
+fn other_bodies(rows: &[Bar]) -> &'static str {
+    let sizes =
+        || rows.iter().flat_map(|row| &row.parts).filter(|part| part.0 == DOWN[0].1).map(|part| part.1);
+    let (least, most) = (sizes().fold(f64::INFINITY, f64::min), sizes().fold(0.0, f64::max));
+    if most > least * 1.002 {
+        "Payloads differ because a lane published fewer events, and its bodies are others on average. "
+    } else {
+        ""
+    }
 }
 
 fn bar(run: &Run, lane: Lane, label: &str, layers: &[Layer]) -> Option<Bar> {
