@@ -6,6 +6,7 @@ pub(crate) mod axis;
 mod break_even;
 mod bytes;
 mod cpu;
+mod duet;
 mod endings;
 pub(crate) mod figure;
 mod heartbeats;
@@ -29,6 +30,7 @@ mod words;
 
 use scenarios::{Lane, Transport};
 
+pub use duet::draw as duet;
 pub use figure::{Chart, Figure};
 pub use render::svg;
 

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod compare;
 pub mod conclude;
 pub mod exact;
+pub mod duet;
 pub mod histograms;
 pub mod history;
 pub mod judged;
