@@ -77,6 +77,12 @@ pub fn evaluate(duets: &[Duet], planned: usize, evaluations: u64) -> Result<Stri
 fn groups(duets: &[Duet]) -> Result<Vec<Group<'_>>, String> {
     let mut groups: Vec<Group<'_>> = vec![Group { inject: None, sessions: Vec::new() }];
     for duet in duets {
+        if duet.a != duet.b {
+            return Err(format!(
+                "it holds a duet of `{}` and `{}`; evaluate those of one build against itself",
+                duet.a, duet.b
+            ));
+        }
         let inject = duet.inject.as_deref();
         let valid = duet.sessions.iter().filter(|session| session.invalid.is_empty());
         match groups.iter_mut().find(|group| group.inject == inject) {
@@ -298,8 +304,11 @@ mod tests {
     use crate::duet::sample::{duet, session};
 
     fn recorded(seeds: std::ops::Range<u64>, effect: f64, inject: Option<&str>) -> Vec<Duet> {
-        let one =
-            |seed| Duet { inject: inject.map(str::to_owned), ..duet(vec![session(seed, 60, effect, 0.05)]) };
+        let one = |seed| Duet {
+            inject: inject.map(str::to_owned),
+            b: "rev:main".into(),
+            ..duet(vec![session(seed, 60, effect, 0.05)])
+        };
         seeds.map(one).collect()
     }
 
@@ -346,7 +355,9 @@ mod tests {
         let refused = |duets: &[Duet]| evaluate(duets, 120, 10).unwrap_err();
         assert!(refused(&recorded(0..1, 1.0, None)).contains("1 valid sessions"));
         assert!(refused(&recorded(0..3, 1.1, Some("cpu=10%"))).contains("0 valid sessions"));
-        let short = vec![duet(vec![session(1, 6, 1.0, 0.1)]); 2];
+        assert!(refused(&[duet(vec![session(1, 60, 1.0, 0.1)])]).contains("a duet of `rev:main` and"));
+        let same = |session| Duet { b: "rev:main".into(), ..duet(vec![session]) };
+        let short = vec![same(session(1, 6, 1.0, 0.1)); 2];
         assert!(refused(&short).contains("6 pairs"));
         let mut other = recorded(0..2, 1.0, None);
         other[1].sessions[0].lanes[0].lane = "ws-h1".parse().unwrap();
