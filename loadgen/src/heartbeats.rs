@@ -127,7 +127,7 @@ fn connected(lane: Lane, few: &Scenario, cores: Cores) -> Result<(LaneProcesses,
         let started = Middlebox::start(server, few.idle_timeout.0)?;
         Ok(middlebox.insert(started).address())
     };
-    let place = Place { cores, through: &mut through, browser: None, inject: None };
+    let place = Place { server: None, cores, through: &mut through, browser: None };
     let mut lane = LaneProcesses::start_in(lane, few, &few.payload, BEHIND, place)?;
     lane.step(0)?;
     lane.connect(usize::try_from(BEHIND)?)?;

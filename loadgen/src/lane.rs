@@ -3,7 +3,6 @@
 //! Several pairs of a host and a fleet where one process cannot hold the descriptors; to the runner
 //! a lane is one thing, whatever the number of processes behind it.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -18,37 +17,15 @@ use crate::usage;
 use crate::worker::PATIENCE;
 use pair::{Pair, merge};
 pub use pair::{spell, unexpected};
+pub use place::{Cores, Place, Server, Through};
 pub use shares::CONNECTIONS_PER_WORKER;
 use shares::shares;
 
 mod joining;
 mod pair;
+mod place;
 mod shares;
 mod visits;
-
-/// Where the two sides run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cores {
-    /// Core of the servers.
-    pub server: Option<usize>,
-    /// Core of the generators.
-    pub client: Option<usize>,
-}
-
-/// Gives the address at which a server is to be reached.
-pub type Through<'a> = &'a mut dyn FnMut(SocketAddr) -> Result<SocketAddr>;
-
-/// What a lane's processes are put into.
-pub struct Place<'a> {
-    /// Where the two sides run.
-    pub cores: Cores,
-    /// What stands before the servers.
-    pub through: Through<'a>,
-    /// Connections that a fleet holds at most, the others waiting for their turn, as a browser does.
-    pub browser: Option<usize>,
-    /// What the servers do wrong on purpose.
-    pub inject: Option<Inject>,
-}
 
 /// The processes of one lane.
 pub struct LaneProcesses {
@@ -82,7 +59,7 @@ impl LaneProcesses {
         subscribers: u64,
         cores: Cores,
     ) -> Result<Self> {
-        let place = Place { cores, through: &mut Ok, browser: None, inject: None };
+        let place = Place { server: None, cores, through: &mut Ok, browser: None };
         Self::start_in(lane, scenario, payload, subscribers, place)
     }
 

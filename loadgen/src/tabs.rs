@@ -35,7 +35,7 @@ pub const fn per_origin(lane: Lane) -> usize {
 pub fn run(lane: Lane, scenario: &Scenario, cores: Cores) -> Result<Tabs> {
     let tabs = scenario.tabs.0;
     let alone = Scenario { subscribers: Count(tabs), slow: 0.0, upstream: 0.0, ..scenario.clone() };
-    let place = Place { cores, through: &mut Ok, browser: Some(per_origin(lane)), inject: None };
+    let place = Place { server: None, cores, through: &mut Ok, browser: Some(per_origin(lane)) };
     let mut processes = LaneProcesses::start_in(lane, &alone, &alone.payload, tabs, place)?;
     processes.step(0)?;
     let patience = u64::try_from(PATIENCE.as_nanos()).context("a small constant")?;

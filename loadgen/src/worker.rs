@@ -6,6 +6,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, channel};
 use std::time::Duration;
@@ -16,6 +17,26 @@ use serde::de::DeserializeOwned;
 
 /// How long a worker may take to answer what needs no waiting.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A program that speaks a worker's contract on its stdio.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// Its file.
+    pub file: PathBuf,
+    /// What it is started with.
+    pub arguments: Vec<String>,
+}
+
+impl Program {
+    /// This program as `role` (`host` or `fleet`).
+    ///
+    /// # Errors
+    /// Its own file cannot be found.
+    pub fn own(role: &str) -> Result<Self> {
+        let file = std::env::current_exe().context("cannot find this program's own file")?;
+        Ok(Self { file, arguments: vec![role.to_owned()] })
+    }
+}
 
 /// One worker process.
 pub struct Worker {
@@ -31,10 +52,17 @@ impl Worker {
     /// # Errors
     /// The process cannot be started.
     pub fn start(role: &str, name: String, order: &impl Serialize) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
+        Self::start_program(&Program::own(role)?, name, order)
+    }
+
+    /// Starts a program that speaks the same contract.
+    ///
+    /// # Errors
+    /// The process cannot be started.
+    pub fn start_program(program: &Program, name: String, order: &impl Serialize) -> Result<Self> {
         // A group of its own: Ctrl-C reaches the runner alone, which ends its workers in order.
-        let mut child = Command::new(program)
-            .arg(role)
+        let mut child = Command::new(&program.file)
+            .args(&program.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0)

@@ -36,8 +36,8 @@ pub struct HostOrder {
     pub log: Option<(Moment, Schedule)>,
     /// Its key and certificate, of a lane inside TLS; without, it makes its own.
     pub identity: Option<Identity>,
-    /// What it does wrong on purpose, if anything.
-    #[serde(default)]
+    /// How it is to be worse than it is. A host that does not know this does not say that it does it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inject: Option<Inject>,
 }
 
@@ -108,6 +108,9 @@ pub enum HostReply {
         sockets: SocketFacts,
         /// The certificate to trust on a lane inside TLS, DER.
         certificate: Option<Vec<u8>>,
+        /// How it is worse than it is, as it was told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        inject: Option<Inject>,
     },
     /// The event was handed to the hub.
     Stepped {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use futures_util::future::OptionFuture;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
@@ -19,7 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::allocations;
 use crate::contract::{HostCommand, HostOrder, HostReply, RanPhase};
 use crate::http::Limits;
-use crate::inject::Inject;
+use crate::inject::{Burner, Inject};
 use crate::lanes::{self, Service, read_buffer_bytes};
 use crate::listen::listen;
 use crate::publisher::{self, Framer};
@@ -55,7 +55,8 @@ fn serve(order: &str, replies: &Sender<HostReply>) -> Result<()> {
     if let Some(core) = order.core {
         pin(core).with_context(|| format!("cannot pin to core {core}"))?;
     }
-    runtime()?.block_on(host(order, replies))
+    let burner = order.inject.and_then(Inject::burner);
+    runtime_with(burner)?.block_on(host(order, replies))
 }
 
 /// The runtime of every worker, hosts and fleets alike: one thread, and a look at the sockets after
@@ -65,11 +66,18 @@ fn serve(order: &str, replies: &Sender<HostReply>) -> Result<()> {
 /// # Errors
 /// The kernel gives no epoll.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
-        .event_interval(1_024)
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")
+    runtime_with(None)
+}
+
+/// The same; a server that is to burn does so whenever it has nothing more to do, so that all of it is paid for in the block
+/// that it is for.
+fn runtime_with(burner: Option<Arc<Burner>>) -> Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.event_interval(1_024).enable_all();
+    if let Some(burner) = burner {
+        builder.on_thread_park(move || burner.burn());
+    }
+    builder.build().context("cannot start the runtime")
 }
 
 /// Ends this process when any of it panics: a task that is gone would leave the parent waiting.
@@ -93,7 +101,14 @@ pub fn pin(core: usize) -> nix::Result<()> {
 
 async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
     let HostOrder { lane, scenario, payload, core: _, bind, case, number, log, identity, inject } = order;
+    if let Some(refusal) = inject.and_then(|inject| inject.refusal(lane, &scenario)) {
+        bail!(refusal);
+    }
     let hub = lanes::outage::prepared(lanes::hub(lane, &scenario)?, lane, &scenario, case, number)?;
+    let hub = match inject.and_then(|inject| inject.drops(scenario.seed)) {
+        Some(drops) => hub.dropping(drops),
+        None => hub,
+    };
     let meter = Arc::new(Meter::default());
     meter.write_apart(inject.map_or(0, Inject::apart));
     let framer = Framer { lanes: vec![lane], scenario: scenario.clone(), payload };
@@ -112,12 +127,25 @@ async fn host(order: HostOrder, replies: &Sender<HostReply>) -> Result<()> {
     let (signals, mut signalled) = unbounded_channel();
     publisher::start(framer, told, signals).context("cannot start the publisher")?;
     let mut commands = read_commands()?;
-    reply(replies, HostReply::Ready { pid: std::process::id(), address, sockets, certificate });
+    reply(replies, HostReply::Ready { pid: std::process::id(), address, sockets, certificate, inject });
     let heartbeat = lanes::heartbeat(lane);
     let ran = RanPhase::default();
     let mut beats = beats(&scenario);
-    let mut desk =
-        Desk { hub, scenario, heartbeat, meter, orders, replies, ran, running: false, listener, log, inject };
+    let padding = inject.and_then(|inject| inject.padding(lane));
+    let mut desk = Desk {
+        hub,
+        scenario,
+        heartbeat,
+        meter,
+        orders,
+        replies,
+        ran,
+        running: false,
+        listener,
+        log,
+        inject,
+        padding,
+    };
     loop {
         tokio::select! {
             biased;

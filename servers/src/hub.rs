@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
 
 use crate::contract::Sessions;
+use crate::inject::Drops;
 use crate::lanes::Gaps;
 use crate::session::Own;
 use crate::upward::Upward;
@@ -74,6 +75,8 @@ struct Shared {
     hinted: AtomicU64,
     /// The status that requests for streams are answered with; 0 for streams.
     refusing: AtomicU16,
+    /// Deliveries that are left out on purpose.
+    drops: Option<Drops>,
 }
 
 impl Hub {

@@ -24,7 +24,7 @@ pub struct GateArgs {
     #[arg(long, value_name = "PERCENT")]
     pub tolerance: Vec<String>,
     /// Prove that it finds a fault: the servers send one more byte an event, lose an event, or split their writes
-    #[arg(long, value_name = "bytes=1|drop=1|segment=1")]
+    #[arg(long, value_name = "bytes=1|drop=1|segment=1", value_parser = Inject::read_counted)]
     pub inject: Option<Inject>,
     /// How what was found is written.
     #[command(flatten)]

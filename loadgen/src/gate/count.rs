@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::tap::Tap;
 use crate::contract::Phase;
-use crate::lane::{LaneProcesses, Place};
+use crate::lane::{LaneProcesses, Place, Server};
 use crate::preflight;
+use crate::worker::Program;
 
 /// Subscribers of a lane.
 const SUBSCRIBERS: u64 = 3;
@@ -78,7 +79,8 @@ pub fn lane(lane: Lane, inject: Option<Inject>) -> Result<Counts> {
     let mut counts = Counts::default();
     let sizes = [&[WARM], &SIZES[..]].concat();
     let payload = Payload::Sweep { sizes, each: EVENTS, binary: false };
-    let place = Place { cores: preflight::cores(), through: &mut Ok, browser: None, inject };
+    let server = wrong(inject)?;
+    let place = Place { server: server.as_ref(), cores: preflight::cores(), through: &mut Ok, browser: None };
     let mut processes = LaneProcesses::start_in(lane, &scenario, &payload, SUBSCRIBERS, place)?;
     processes.step(0)?;
     processes.connect(usize::try_from(SUBSCRIBERS)?)?;
@@ -202,6 +204,12 @@ fn totals(lane: &mut LaneProcesses) -> Result<Totals> {
     Ok(lane.totals()?.remove(0))
 }
 
+/// This program's own server, made worse on purpose, if it is to be.
+fn wrong(inject: Option<Inject>) -> Result<Option<Server>> {
+    let Some(inject) = inject else { return Ok(None) };
+    Ok(Some(Server { name: "made worse".into(), program: Program::own("host")?, inject: Some(inject) }))
+}
+
 /// SHA-256 over what comes down in lock-step behind the greeting: a fixed sequence of events to one subscriber. Dates,
 /// which a poll's head has, are left out.
 fn digest(lane: Lane, scenario: &Scenario, inject: Option<Inject>) -> Result<String> {
@@ -215,7 +223,8 @@ fn digest(lane: Lane, scenario: &Scenario, inject: Option<Inject>) -> Result<Str
         tap = Some(tapped);
         Ok(address)
     };
-    let place = Place { cores: preflight::cores(), through: &mut through, browser: None, inject };
+    let server = wrong(inject)?;
+    let place = Place { server: server.as_ref(), cores: preflight::cores(), through: &mut through, browser: None };
     let mut processes = LaneProcesses::start_in(lane, &alone, &payload, 1, place)?;
     let Some(tap) = tap else { bail!("nothing asked for the address of lane {lane}") };
     processes.step(0)?;

@@ -9,7 +9,7 @@ use servers::contract::{HostOrder, HostReply};
 
 use super::Place;
 use crate::contract::{FleetCommand, FleetOrder, FleetReply, Joined, Phase};
-use crate::worker::{PATIENCE, Worker};
+use crate::worker::{PATIENCE, Program, Worker};
 
 /// Sampled connections per lane.
 const SAMPLED: u64 = 16;
@@ -44,11 +44,20 @@ impl Pair {
             number: 0,
             log: None,
             identity: None,
-            inject: place.inject,
+            inject: place.server.and_then(|server| server.inject),
         };
-        let mut host = Worker::start("host", format!("the server of lane {lane}"), &order)?;
+        let (name, program) = match place.server {
+            None => (format!("the server of lane {lane}"), Program::own("host")?),
+            Some(server) => (format!("the server {} of lane {lane}", server.name), server.program.clone()),
+        };
+        let mut host = Worker::start_program(&program, name, &order)?;
         let reply = host.hear(PATIENCE)?;
-        let HostReply::Ready { address, certificate, .. } = reply else { bail!(unexpected(&host, &reply)) };
+        let HostReply::Ready { address, certificate, inject, .. } = reply else {
+            bail!(unexpected(&host, &reply))
+        };
+        if inject != order.inject {
+            bail!("{} does not know how to be made worse on purpose: name a newer build", host.name());
+        }
         let order = FleetOrder {
             lane,
             scenario: scenario.clone(),

@@ -57,6 +57,7 @@ impl Server {
             number,
             log: None,
             identity: identity.cloned(),
+            inject: None,
         };
         let refused = BTreeMap::new();
         let mut server =

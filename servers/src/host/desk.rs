@@ -12,7 +12,7 @@ use super::reply;
 use crate::contract::{HostCommand, HostReply, RanPhase, Totals};
 use crate::drain::{self, Ending};
 use crate::hub::Hub;
-use crate::inject::Inject;
+use crate::inject::{Inject, Padding};
 use crate::publisher::{self, Framed, Framer, Order, Signal};
 use crate::upward::Upward;
 use crate::wire::Meter;
@@ -31,8 +31,9 @@ pub(super) struct Desk<'a> {
     pub(super) listener: Option<JoinHandle<()>>,
     /// What was in the window when it began to listen.
     pub(super) log: Option<Log>,
-    /// What it does wrong on purpose.
+    /// How it is worse than it is.
     pub(super) inject: Option<Inject>,
+    pub(super) padding: Option<Padding>,
 }
 
 /// What was due before the server listened.
@@ -89,9 +90,12 @@ impl Desk<'_> {
         }
     }
 
-    fn publish(&self, framed: Framed) {
-        if self.inject.is_some_and(|inject| inject.drops(framed.seq)) {
+    fn publish(&mut self, mut framed: Framed) {
+        if self.inject.is_some_and(|inject| inject.loses(framed.seq)) {
             return;
+        }
+        if let Some(padding) = &mut self.padding {
+            framed.frames.iter_mut().for_each(|frame| *frame = padding.beside(frame));
         }
         framed.publish(std::slice::from_ref(&self.hub));
     }
@@ -111,7 +115,9 @@ impl Desk<'_> {
                 self.ran.published.reserve(events);
                 self.running = true;
                 let from = self.log.as_ref().and_then(|log| log.from(start, &schedule)).unwrap_or(0);
-                Order::Run(start, schedule, from)
+                // Its own clock, so to speak, is late: its books say that it is in time.
+                let late_ns = self.inject.map_or(0, Inject::delay_ns);
+                Order::Run(start.plus_nanos(late_ns), schedule, from)
             }
             HostCommand::Beat => {
                 self.beat();

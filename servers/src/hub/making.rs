@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use scenarios::{Scenario, SlowPolicy};
 
 use super::{Hub, Shared, Terms};
+use crate::inject::Drops;
 use crate::lanes::Gaps;
 use crate::session::Own;
 use crate::upward::Upward;
@@ -48,6 +49,7 @@ impl Hub {
             leaving: AtomicBool::new(false),
             hinted: AtomicU64::new(0),
             refusing: AtomicU16::new(0),
+            drops: None,
         }))
     }
 
@@ -127,6 +129,15 @@ impl Hub {
     #[must_use]
     pub fn with_own(self, own: Own) -> Self {
         self.with(|shared| shared.own = Some(own))
+    }
+
+    /// The same hub, not used yet, which leaves deliveries out and does not count them: a fault made on purpose.
+    ///
+    /// # Panics
+    /// It is used already.
+    #[must_use]
+    pub fn dropping(self, drops: Drops) -> Self {
+        self.with(|shared| shared.drops = Some(drops))
     }
 
     /// The same hub, not used yet, which also takes messages from its subscribers.

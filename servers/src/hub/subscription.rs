@@ -146,6 +146,8 @@ impl Subscription {
             }
             match (event, self.place) {
                 (Some((_, Some(id))), Place::Ahead(_, has)) if id <= has => {}
+                (Some((_, Some(id))), _)
+                    if self.shared.drops.is_some_and(|drops| drops.takes(reader, id)) => {}
                 (Some((event, _)), _) => return Poll::Ready(Some(event)),
                 (None, _) => break,
             }

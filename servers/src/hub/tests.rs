@@ -28,6 +28,23 @@ fn what_a_slow_subscriber_loses_is_counted_and_the_rest_arrives() {
     drop(quick);
 }
 
+/// Of each subscriber exactly what the pure function says, and silently: no book of the server tells of it.
+#[test]
+fn what_is_dropped_on_purpose_is_exactly_what_was_said_and_counted_nowhere() {
+    let drops = "drop=10%".parse::<crate::inject::Inject>().unwrap().drops(7).unwrap();
+    let hub = Hub::new(256).dropping(drops);
+    let all: Vec<Subscription> = (0..5).map(|_| hub.subscribe().unwrap()).collect();
+    (1..=200).for_each(|n| hub.publish(n.into(), event(n)));
+    hub.close();
+    let mut dropped = 0;
+    for (reader, subscription) in all.into_iter().enumerate() {
+        let kept: Vec<u8> = (1..=200).filter(|n| !drops.takes(reader, (*n).into())).collect();
+        dropped += 200 - kept.len();
+        assert_eq!(drained(subscription), kept);
+    }
+    assert!(dropped > 50 && hub.losses() == (0, 0), "{dropped}");
+}
+
 /// What a subscriber that was ended has not read, and all that is published later, is counted; the others miss
 /// nothing, and a heartbeat is no loss.
 #[test]

@@ -45,6 +45,11 @@ impl Host {
     }
 
     fn start(lane: &str, bind: SocketAddr) -> Self {
+        Self::worse(lane, bind, None)
+    }
+
+    /// One that is made worse on purpose.
+    fn worse(lane: &str, bind: SocketAddr, inject: Option<&str>) -> Self {
         let scenario = Scenario::load("smoke", &[]).unwrap().1;
         let payload = sweep();
         let order = HostOrder {
@@ -57,7 +62,7 @@ impl Host {
             number: 0,
             log: None,
             identity: None,
-            inject: None,
+            inject: inject.map(|how| how.parse().unwrap()),
         };
         Self::spawn(&serde_json::to_string(&order).unwrap())
     }
@@ -162,6 +167,24 @@ fn it_publishes_what_it_is_told_and_counts_it() {
     assert_eq!(totals.samples[0].writes.last().unwrap().0, 4 + wire as u64);
     assert!(totals.sockets.is_some_and(|facts| facts.nodelay && facts.congestion == "cubic"));
     assert!(host.ends(Some(HostCommand::Exit)));
+}
+
+#[test]
+fn it_is_as_much_worse_as_it_is_told_and_says_so() {
+    let delay_ns = 20_000_000;
+    let mut host = Host::worse("raw", ANY.parse().unwrap(), Some("delay=20ms"));
+    let HostReply::Ready { inject, .. } = host.hear() else { panic!("not ready") };
+    assert_eq!(inject, "delay=20ms".parse().ok());
+    let start = Moment::now();
+    host.say(&HostCommand::Run { start, schedule: blocks(0), senders: None });
+    let ran = host.ran();
+    for (i, published) in ran.published.iter().enumerate() {
+        let late = published.nanos_since(start.plus_nanos(blocks(0).intended(1 + i as u64).unwrap()));
+        assert_eq!(late, delay_ns + ran.lag_ns[i], "late, and its own books do not say so");
+    }
+    assert!(host.ends(Some(HostCommand::Exit)));
+    let mut host = Host::worse("sse-h1%axum", ANY.parse().unwrap(), Some("bytes=5%"));
+    assert!(host.failure().contains("cannot inject bytes=5% on lane `sse-h1%axum`"));
 }
 
 #[test]
