@@ -9,12 +9,15 @@ use scenarios::{Count, Scenario};
 
 mod compare;
 pub use compare::{CompareArgs, HistoryArgs, OutputArgs};
+pub use duet::DuetArgs;
 
 use crate::exit::BadInput;
 use crate::survey::Depth;
 pub use gate::GateArgs;
 
 mod gate;
+
+mod duet;
 
 /// Measures when to push with Server-Sent Events and when with WebSocket, and what each costs.
 #[derive(Debug, Parser)]
@@ -35,6 +38,7 @@ Examples:
   loadgen --scenario ticker -c 10k --lanes sse-h1,sse-h1@reqwest
   loadgen --scenario my.toml --set payload=text:1k --set arrivals=poisson -o /tmp/run
   loadgen survey --rate 5 --payload-bytes 400 --subscribers 20k
+  loadgen duet --a rev:main
   loadgen report results/runs/20260101T000000Z-ticker
   loadgen compare before/ after/ --format markdown";
 
@@ -51,6 +55,8 @@ pub enum Command {
     Survey(SurveyArgs),
     /// Hold exact counts of all lanes (bytes, segments, writes, allocations) against a committed baseline
     Gate(GateArgs),
+    /// Measure two builds of one server side by side, and fail if B is worse than A
+    Duet(Box<DuetArgs>),
     /// Redraw tables, charts and report of a run, or the decision of a survey, from its files alone
     Report {
         /// The folder of a run or a survey, or a run.json

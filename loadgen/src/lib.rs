@@ -5,6 +5,7 @@ pub mod compare;
 pub mod contract;
 pub mod desk;
 pub mod dial;
+pub mod duet;
 pub mod environment;
 pub mod exit;
 pub mod expect;

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::Parser as _;
-use loadgen::args::{Args, Command, GateArgs, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs};
+use loadgen::args::{Args, Command, DuetArgs, GateArgs, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs};
 use loadgen::exit::{BadInput, Exit};
 use loadgen::progress::{Progress, planned};
-use loadgen::{compare, environment, fleet, gate, preflight, runner, survey};
+use loadgen::{compare, duet, environment, fleet, gate, preflight, runner, survey};
 use results::judged::{Finding, Judged, Verdict};
 use results::run::Severity;
 use results::survey::Survey;
@@ -49,6 +49,7 @@ fn dispatch(args: Args) -> Result<Exit> {
         Command::Doctor(scenario) => doctor(&scenario),
         Command::Survey(args) => survey(&args),
         Command::Gate(args) => hold_counts(&args),
+        Command::Duet(args) => duel(&args),
         Command::Report { run, format } => report(&run, format),
         Command::Compare(args) => judged(&compare::run(&args)?, &args.output),
         Command::History(args) => print(&compare::history(&args)?).map(|()| Exit::Good),
@@ -222,6 +223,12 @@ fn hold_counts(args: &GateArgs) -> Result<Exit> {
         gate::Outcome::Judged(found) => judged(&found, &args.output),
         gate::Outcome::Written(text) => print(&text).map(|()| Exit::Good),
     }
+}
+
+fn duel(args: &DuetArgs) -> Result<Exit> {
+    let stop = interrupts().context("cannot listen for Ctrl-C")?;
+    let (exit, text) = duet::run(args, &stop)?;
+    print(&text).map(|()| exit)
 }
 
 fn report(path: &Path, format: Format) -> Result<Exit> {

@@ -57,10 +57,7 @@ pub fn run(
     let Some(openings) = connect(plan, repetition, &mut lanes, progress, stop)? else {
         return Ok(Repeated::default());
     };
-    let mut before = Vec::new();
-    for (lane, opening) in lanes.iter_mut().zip(openings) {
-        before.push((lane.joined()?, lane.kernel()?, opening));
-    }
+    let before = before(&mut lanes, openings)?;
     progress.say("warming up");
     let warmed = warmup::run(plan, &mut lanes, stop)?;
     if stop.load(Ordering::Relaxed) {
@@ -69,6 +66,15 @@ pub fn run(
     let (trials, sockets, complete) =
         measure(plan, index, &warmed.next_seq, &mut lanes, before, progress, stop)?;
     Ok(Repeated { trials, sockets, steady: warmed.steady, complete })
+}
+
+/// Reads what connecting came to.
+///
+/// # Errors
+/// A process is gone.
+pub fn before(lanes: &mut [LaneProcesses], openings: Vec<Opening>) -> Result<Before> {
+    let of = |(lane, opening): (&mut LaneProcesses, Opening)| Ok((lane.joined()?, lane.kernel()?, opening));
+    lanes.iter_mut().zip(openings).map(of).collect()
 }
 
 /// Starts all processes, lanes in seeded order; the result is in the plan's order of lanes.
@@ -136,10 +142,15 @@ fn turn(lane: &mut LaneProcesses, count: usize, opening: &mut Opening) -> Result
     Ok(open)
 }
 
-type Before = Vec<(Joined, KernelCounts, Opening)>;
+/// What each lane's connections had come to before anything was measured.
+pub type Before = Vec<(Joined, KernelCounts, Opening)>;
 
-/// Publishes the measured blocks and collects one trial a lane.
-fn measure(
+/// Publishes the blocks of repetition `index`, their seqs behind `next_seq` by lane, and collects one trial a lane, with the
+/// socket options and whether all blocks were closed.
+///
+/// # Errors
+/// A process is gone.
+pub fn measure(
     plan: &Plan,
     index: usize,
     next_seq: &[u64],

@@ -91,6 +91,19 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["compare", "a", "b", "--lanes", "ssh-h1"], &["unknown lane `ssh-h1`", "did you mean `sse-h1`?"]),
     (&["compare", "a", "b", "--format", "xml"], &["unknown format `xml`", "junit, github"]),
     (&["history"], &["cannot read history results/history.csv"]),
+    (&["duet"], &["needs two builds", "rev:main", "--aa"]),
+    (&["duet", "--a", "http://localhost/events"], &["by their URL cannot be targets yet", "rev:REVISION"]),
+    (&["duet", "--a", "rev:main"], &["cannot find rev:main", "in no git repository"]),
+    (&["duet", "--a", "no-such-program"], &["there is no program no-such-program", "rev:REVISION"]),
+    (&["duet", "--aa", "--b", "rev:main"], &["cannot be used with"]),
+    (&["duet", "--inject", "cpu=10"], &["cannot inject `cpu=10`", "cpu=10%, delay=2ms"]),
+    (&["duet", "--inject", "bytes=5%", "--lanes", "sse-h1%axum"], &["`sse-h1%axum`", "lanes that can"]),
+    (&["duet", "--aa", "--lanes", "sse-h1+gzip-buffered"], &["holds events back"]),
+    (&["duet", "--aa", "--pairs", "10"], &["a duet of 10 pairs", "24 to 10000"]),
+    (&["duet", "--aa", "-s", "finite"], &["this scenario has sessions"]),
+    (&["duet", "--aa", "-s", "chat", "--set", "upstream=1"], &["this scenario has messages upward"]),
+    (&["duet", "--evaluate", "."], &["cannot evaluate .", "0 valid sessions", "--record"]),
+    (&["duet", "--evaluate", "nowhere"], &["cannot read folder nowhere"]),
     (&["doctor", "-s", "smok"], &["unknown scenario `smok`", "did you mean `smoke`?"]),
 ];
 
@@ -124,6 +137,7 @@ fn help_and_list_are_as_committed() {
         ("survey_help", "survey --help"),
         ("compare_help", "compare --help"),
         ("history_help", "history --help"),
+        ("duet_help", "duet --help"),
     ] {
         let answer = loadgen(folder.path(), &arguments.split(' ').collect::<Vec<_>>());
         assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{name}");
