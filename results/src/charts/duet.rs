@@ -30,9 +30,10 @@ pub fn draw(duet: &Duet) -> Option<Figure> {
         how: "Each pair is a block of A and a block of B beside each other. The estimate settles as pairs come in; a session \
               stops when its answer is clear.",
         caption: format!(
-            "B: {}; A: {}. {} subscribers a lane, {} events/s, blocks of {}; loopback. Intervals are drawn at {:.0} % for one look; \
+            "B: {}{}; A: {}. {} subscribers a lane, {} events/s, blocks of {}; loopback. Intervals are drawn at {:.0} % for one look; \
              judging is stricter, for it looks several times.",
             duet.b,
+            duet.inject.as_ref().map_or(String::new(), |how| format!(" made worse by {how}")),
             duet.a,
             duet.scenario.subscribers,
             duet.scenario.rate,
