@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use results::duet::{DUET_SCHEMA, Duet, Session, evaluate, is_clear, is_regression, is_settled, judge, play};
 use results::judged::{Judged, Verdict};
 use scenarios::{Plan, Scenario};
@@ -180,13 +180,13 @@ fn measure(
     }
     results::duet::write(&duet, &folder)?;
     let judged = judge(&duet);
-    let json = serde_json::to_vec_pretty(&judged).context("cannot write the findings as JSON")?;
-    results::run::write_atomically(&folder.join("judged.json"), &json)?;
+    results::judged::write(&judged, &folder)?;
+    let text = results::judged::render(&judged, args.format);
     progress.line(&format!("pairs, findings and chart: {}", folder.display()));
     if session::is_stopped(stop) {
-        return Ok((Exit::Interrupted, printed(&judged)));
+        return Ok((Exit::Interrupted, text));
     }
-    Ok((ended(&judged, args.record), printed(&judged)))
+    Ok((ended(&judged, args.record), text))
 }
 
 /// The first session, and a second one if there is something to confirm.
@@ -232,19 +232,6 @@ fn ended(judged: &Judged, record: bool) -> Exit {
         eprintln!("warning: inconclusive, nobody is failed; see the findings");
     }
     if record && exit != Exit::Invalid { Exit::Good } else { exit }
-}
-
-/// The findings as a small table.
-fn printed(judged: &Judged) -> String {
-    let mut text = format!("{}\n", judged.subject);
-    for one in &judged.findings {
-        let verdict = serde_json::to_value(one.verdict).ok();
-        let verdict = verdict.as_ref().and_then(|word| word.as_str()).unwrap_or_default();
-        let lane = one.lane.as_deref().unwrap_or("-");
-        text += &format!("{verdict:<14} {lane:<12} {:<16} {}\n", one.name, one.text);
-    }
-    text.extend(judged.notes.iter().map(|note| format!("note: {note}\n")));
-    text
 }
 
 /// The folder, made and found writable before anything is measured.

@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use results::run::{Bytes, KernelCounts};
 use scenarios::{Addressing, Lane, Moment, Payload, Scenario, Schedule, Transport, Upstream};
 use servers::contract::{Heard, HostCommand, HostReply, RanPhase, Totals};
-use servers::inject::Inject;
 
 use crate::contract::{FleetCommand, FleetReply, Joined, Phase};
 use crate::kernel;

@@ -124,7 +124,8 @@ impl Inject {
     /// # Errors
     /// It is none.
     pub fn read_counted(text: &str) -> Result<Self, String> {
-        let read: Self = text.parse().map_err(|_| format!("cannot inject `{text}`: write {COUNTED}, up to {MOST}"))?;
+        let read: Self =
+            text.parse().map_err(|_| format!("cannot inject `{text}`: write {COUNTED}, up to {MOST}"))?;
         let is_counted = matches!(read, Self::Bytes(_) | Self::Drop(_) | Self::Segment(_));
         is_counted.then_some(read).ok_or_else(|| format!("`{text}` is for `duet`; the gate finds {COUNTED}"))
     }
@@ -188,13 +189,21 @@ impl Inject {
     /// How much later events are published, ns.
     #[must_use]
     pub fn delay_ns(self) -> u64 {
-        if let Self::Delay(span) = self { u64::try_from(span.0.as_nanos()).expect("below a second") } else { 0 }
+        if let Self::Delay(span) = self {
+            u64::try_from(span.0.as_nanos()).expect("below a second")
+        } else {
+            0
+        }
     }
 
     /// What is sent beside events on a lane.
     #[must_use]
     pub const fn padding(self, lane: Lane) -> Option<Padding> {
-        if let Self::BytesShare(share) = self { Some(Padding { transport: lane.transport, share, owed: 0.0 }) } else { None }
+        if let Self::BytesShare(share) = self {
+            Some(Padding { transport: lane.transport, share, owed: 0.0 })
+        } else {
+            None
+        }
     }
 
     /// Which deliveries are left out.
@@ -206,7 +215,11 @@ impl Inject {
     /// What is to be called whenever the runtime has nothing more to do.
     #[must_use]
     pub fn burner(self) -> Option<Arc<Burner>> {
-        if let Self::CpuShare(share) = self { Some(Arc::new(Burner { share, paid_ns: AtomicU64::new(0) })) } else { None }
+        if let Self::CpuShare(share) = self {
+            Some(Arc::new(Burner { share, paid_ns: AtomicU64::new(0) }))
+        } else {
+            None
+        }
     }
 }
 

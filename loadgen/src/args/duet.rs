@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use results::judged::JudgedFormat;
 use servers::inject::Inject;
 
 use super::ScenarioArgs;
@@ -21,7 +22,7 @@ pub struct DuetArgs {
     #[arg(long, conflicts_with = "b")]
     pub aa: bool,
     /// Make B worse on purpose: cpu=10%, delay=2ms, bytes=5% or drop=0.1%
-    #[arg(long, value_name = "KIND=AMOUNT")]
+    #[arg(long, value_name = "KIND=AMOUNT", value_parser = Inject::read_share)]
     pub inject: Option<Inject>,
     /// Measure on this machine how often the gate errs and what it finds (at most 10 minutes)
     #[arg(long, conflicts_with_all = ["a", "b", "aa", "inject", "record", "evaluate"])]
@@ -53,6 +54,9 @@ pub struct DuetArgs {
     /// Folder for pairs, findings and chart; default results/runs/<utc>-duet, none with --calibrate
     #[arg(short, long, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// How to print what was found
+    #[arg(long, default_value_t, value_name = "text|json|markdown|junit|github|line")]
+    pub format: JudgedFormat,
     /// No talk on stderr but errors
     #[arg(short, long)]
     pub quiet: bool,

@@ -224,7 +224,8 @@ fn digest(lane: Lane, scenario: &Scenario, inject: Option<Inject>) -> Result<Str
         Ok(address)
     };
     let server = wrong(inject)?;
-    let place = Place { server: server.as_ref(), cores: preflight::cores(), through: &mut through, browser: None };
+    let place =
+        Place { server: server.as_ref(), cores: preflight::cores(), through: &mut through, browser: None };
     let mut processes = LaneProcesses::start_in(lane, &alone, &payload, 1, place)?;
     let Some(tap) = tap else { bail!("nothing asked for the address of lane {lane}") };
     processes.step(0)?;

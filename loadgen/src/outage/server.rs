@@ -57,7 +57,6 @@ impl Server {
             number,
             log: None,
             identity: identity.cloned(),
-            inject: None,
         };
         let refused = BTreeMap::new();
         let mut server =

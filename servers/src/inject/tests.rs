@@ -10,7 +10,9 @@ fn lane(name: &str) -> Lane {
 
 #[test]
 fn what_is_written_is_read_and_what_is_wrong_is_said() {
-    for text in ["cpu=10%", "delay=2ms", "bytes=5%", "drop=0.1%", "cpu=0.5%", "bytes=1", "drop=1", "segment=2"] {
+    for text in
+        ["cpu=10%", "delay=2ms", "bytes=5%", "drop=0.1%", "cpu=0.5%", "bytes=1", "drop=1", "segment=2"]
+    {
         assert_eq!(of(text).to_string(), text);
         let json = serde_json::to_string(&of(text)).unwrap();
         assert_eq!(
@@ -34,8 +36,13 @@ fn what_is_written_is_read_and_what_is_wrong_is_said() {
 
 #[test]
 fn the_gate_takes_counts_and_a_duet_takes_shares() {
-    for (text, is_counted) in [("bytes=1", true), ("segment=1", true), ("drop=1%", false), ("delay=1ms", false)] {
-        assert_eq!((Inject::read_counted(text).is_ok(), Inject::read_share(text).is_ok()), (is_counted, !is_counted));
+    for (text, is_counted) in
+        [("bytes=1", true), ("segment=1", true), ("drop=1%", false), ("delay=1ms", false)]
+    {
+        assert_eq!(
+            (Inject::read_counted(text).is_ok(), Inject::read_share(text).is_ok()),
+            (is_counted, !is_counted)
+        );
     }
     for wrong in ["bytes", "bytes=0", "bytes=11", "drop=-1", "cpu=1", "segment=x"] {
         assert!(Inject::read_counted(wrong).unwrap_err().contains("segment=1"), "{wrong}");
