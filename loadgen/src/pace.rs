@@ -54,6 +54,12 @@ pub fn begin(lanes: &mut [LaneProcesses], schedules: &[Schedule]) -> Result<Mome
     }
 }
 
+/// Where a block's reading begins. Ahead of the first block too, which begins at time zero: at the instant of its
+/// first event that event's cost is already under way.
+const fn edge(start: Moment, block: &Block, ahead_ns: u64) -> Moment {
+    Moment::from_nanos((start.as_nanos() + block.start_ns).saturating_sub(ahead_ns))
+}
+
 /// Sleeps until a moment, in steps short enough to notice an interrupt; true if it came.
 pub fn sleep_until(moment: Moment, interrupted: &AtomicBool) -> bool {
     const STEP: std::time::Duration = std::time::Duration::from_millis(50);
@@ -88,8 +94,7 @@ pub fn walk(
     for (index, block) in blocks.iter().enumerate() {
         let gap_ns = gap_ns(lanes[block.lane].lane);
         let ahead = AHEAD_NS.min(gap_ns / 2);
-        let begin = start.plus_nanos(block.start_ns.saturating_sub(ahead));
-        if sleep_until(begin, interrupted) {
+        if sleep_until(edge(start, block, ahead), interrupted) {
             lanes.iter_mut().try_for_each(LaneProcesses::stop)?;
             break;
         }
@@ -114,4 +119,19 @@ pub fn walk(
         }
     }
     Ok(costs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_block_is_read_from_before_it_begins() {
+        let start = Moment::from_nanos(1_000_000_000);
+        for start_ns in [0, 10, 700_000_000] {
+            let block = Block { lane: 0, round: 0, start_ns, span_ns: 1, first_seq: 1, events: 1 };
+            let first = start.plus_nanos(start_ns);
+            assert_eq!(first.nanos_since(edge(start, &block, AHEAD_NS)), AHEAD_NS, "a block at {start_ns}");
+        }
+    }
 }
