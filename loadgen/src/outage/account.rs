@@ -336,8 +336,8 @@ impl Account {
         let one = self.client(client);
         let Some(mut episode) = one.episode.take() else { return };
         let bytes = episode.catch_up(now, offset);
+        one.caught_up = Some(episode.caught_up);
         one.recovered.push(episode);
-        one.caught_up = Some(now);
         self.endured.replayed_bytes += bytes;
         self.woken.notify_one();
     }

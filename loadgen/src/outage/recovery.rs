@@ -17,7 +17,8 @@ pub struct Episode {
     pub attempts: u64,
     /// The present stream, if there is one.
     stream: Option<Stream>,
-    caught_up: Moment,
+    /// When it had all again: not before its stream was open, also where the last of it came with the handshake.
+    pub caught_up: Moment,
 }
 
 /// The stream that follows the lost one.
@@ -262,6 +263,17 @@ mod tests {
             assert_eq!(episode.parts_ns().iter().sum::<u64>(), ms * 1_000_000);
             assert_eq!(log.without_ns(episode.known, &expected()), Some(ms * 1_000_000));
         }
+    }
+
+    /// An event that was read with the handshake: its client had all when its stream was open, and not before.
+    #[test]
+    fn what_came_with_the_handshake_ends_a_recovery_when_the_stream_is_open() {
+        let mut episode = Episode::begin(at(1_000), at(1_010));
+        (episode.waited_ns, episode.tried_ns) = (30_000_000, 10_000_000);
+        episode.opened(at(1_050), Some(1), 0);
+        assert!(episode.hears(at(1_040)));
+        episode.catch_up(at(1_040), 0);
+        assert_eq!((episode.caught_up, episode.parts_ns()[3..].to_vec()), (at(1_050), vec![0, 0]));
     }
 
     #[test]
