@@ -12,9 +12,10 @@ common=(-s herd --lanes "$lanes" --quiet --set 'outage.policies=["full-jitter"]'
 silence=(--set outage.heartbeat=1s --set outage.silence=3s)
 all='[{kind="drain",at="1250ms"},{kind="drain",at="1250ms",down="1s"},{kind="kill",at="1250ms",down="1s"},{kind="reset",at="1250ms"},{kind="stop",at="1250ms",down="4s"},{kind="unavailable",at="1250ms",down="1s"},{kind="rolling",at="1250ms",down="1s"},{kind="churn",at="1250ms",every="5s",down="1s"}]'
 target/debug/loadgen "${common[@]}" "${silence[@]}" -o "$out/faults" --set "outage.faults=$all"
-# A server holds the dead connection beside the new one, a middlebox both ends, and a process here 20,000 descriptors.
+# A server holds the dead connection beside the new one, a middlebox both ends, and a process here 20,000 descriptors. The
+# middlebox is patient enough for the last of them to connect.
 target/debug/loadgen "${common[@]}" "${silence[@]}" -o "$out/blackhole" --set 'outage.faults=[{kind="blackhole",at="1250ms"}]' -c 9500
-target/debug/loadgen "${common[@]}" -o "$out/idle" --set 'outage.faults=[{kind="idle",at="1250ms",down="2s"}]' --set idle_timeout=1s -c 9500
+target/debug/loadgen "${common[@]}" -o "$out/idle" --set 'outage.faults=[{kind="idle",at="1250ms",down="5s"}]' --set idle_timeout=3s -c 9500
 # All at once, without a delay that spreads them: how long until the last has all again, against what the kernel needs to
 # accept them and the hub to replay.
 target/debug/loadgen "${common[@]}" -o "$out/at-once" --set 'outage.faults=[{kind="drain",at="1250ms"}]' --set outage.retry_scale=0.001
