@@ -15,7 +15,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Semaphore, watch};
 
-use super::{Churn, Cue, account, server_of};
+use super::{Churn, Cue, account, server_of, source_of};
 use crate::failure::Failure;
 use crate::lanes::lean::Lean;
 use crate::lanes::{Arrival, Bytes, Deaf, READ_BUFFER, Sink, Target};
@@ -97,6 +97,7 @@ impl Client {
     /// Opens a stream, behind the last event that it got.
     async fn open(&mut self, attempt: u64) -> Result<Line, Failure> {
         self.target.address = server_of(&self.servers, self.target.client, attempt);
+        self.target.source = Some(source_of(self.target.client, attempt));
         self.target.path = None;
         let attempt = connect(&mut self.target);
         let lean = match self.connection.patience() {

@@ -5,7 +5,7 @@
 //! (`reconnect.rs`); what breaks is the runner's (`run.rs`).
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use scenarios::outage::{Case, Fault, FaultKind};
@@ -160,6 +160,17 @@ fn nanos(span: std::time::Duration) -> u64 {
 fn server_of(servers: &[SocketAddr], client: u64, attempt: u64) -> SocketAddr {
     let place = (client + attempt) % servers.len() as u64;
     servers[usize::try_from(place).expect("few servers")]
+}
+
+/// Addresses of loopback that clients come from.
+const SOURCES: u64 = 16;
+
+/// The address that a client comes from at its attempt number `attempt`. Not all from one, and not again from the same:
+/// towards one server the kernel searches an address's 28,000 ports for a free one, and with ten thousand dead
+/// connections among them that takes half a millisecond a connection, which would pass for reconnecting.
+fn source_of(client: u64, attempt: u64) -> IpAddr {
+    let place = (client + attempt) % SOURCES;
+    IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1 + u8::try_from(place).expect("few addresses")))
 }
 
 #[cfg(test)]
