@@ -16,7 +16,7 @@ target/debug/loadgen "${common[@]}" "${silence[@]}" -o "$out/faults" --set "outa
 # middlebox is patient enough for the last of them to connect.
 target/debug/loadgen "${common[@]}" "${silence[@]}" -o "$out/blackhole" --set 'outage.faults=[{kind="blackhole",at="1250ms"}]' -c 9500
 target/debug/loadgen "${common[@]}" -o "$out/idle" --set 'outage.faults=[{kind="idle",at="1250ms",down="5s"}]' --set idle_timeout=3s -c 9500
-# All at once, without a delay that spreads them, and reset, which costs the server least: how long until the last has all again, against what the kernel needs to
-# accept them and the hub to replay.
+# All at once, without a delay that spreads them, and reset, which costs the server least: how long until the last has all
+# again, against what the kernel needs to accept them and the hub to replay.
 target/debug/loadgen "${common[@]}" -o "$out/at-once" --set 'outage.faults=[{kind="reset",at="1250ms"}]' --set outage.retry_scale=0.001
 cargo bench --quiet -p servers --profile dev --bench herd

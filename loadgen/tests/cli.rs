@@ -68,7 +68,7 @@ const REFUSED: &[(&[&str], &[&str])] = &[
     (&["--set", "budgets=[\"lost=0\"]"], &["cannot set budgets", "expected one of"]),
     (&["gate", "--baseline", "nowhere"], &["nowhere/exact.toml: cannot read it", "--update-baseline"]),
     (&["gate", "--lanes", "poll-h1"], &["cannot read it"]),
-    (&["gate", "--inject", "bytes"], &["nothing to inject", "drop=1"]),
+    (&["gate", "--inject", "bytes"], &["cannot inject `bytes`", "drop=1"]),
     (&["gate", "--tolerance", "wirtes=1%"], &["did you mean `writes`?"]),
     (&["--nonsense"], &["unexpected argument '--nonsense'", "--help"]),
     (&["--format", "xml"], &["unknown format `xml`", "text, json, csv, markdown"]),
