@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::run::{Environment, Run};
 
-/// Fields of a scenario that move no number: what it is called, how often it is repeated, and its lanes, which are
-/// compared one by one. Every other field, one that is added too, has to be the same.
-const FREE: [&str; 3] = ["about", "repetitions", "lanes"];
+/// Fields of a scenario that move no number: what it is called, how often it is repeated, what it is held to, and its
+/// lanes, which are compared one by one. Every other field, one that is added too, has to be the same.
+const FREE: [&str; 4] = ["about", "repetitions", "budgets", "lanes"];
 
 /// What of a machine moves numbers (its *class*).
 type Trait = (&'static str, fn(&Environment) -> String);

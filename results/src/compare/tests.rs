@@ -133,6 +133,7 @@ fn what_differs_is_refused_and_named() {
     let free = later(|run| {
         (run.scenario.about, run.environment.commit, run.environment.version) = Default::default();
         run.scenario.repetitions.0 = 9;
+        run.scenario.budgets = vec!["lost==0".parse().unwrap()];
     });
     compare(&earlier(), &free, &Options::default()).unwrap();
 }

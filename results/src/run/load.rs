@@ -75,7 +75,7 @@ fn sound(run: &Run, document: &Value) -> Result<(), String> {
 fn counts(document: &Value) -> Result<(), String> {
     let measured = document.as_object().into_iter().flatten();
     let mut stack: Vec<(&str, &Value)> = measured
-        .filter(|(name, _)| !["scenario", "environment"].contains(&name.as_str()))
+        .filter(|(name, _)| !["scenario", "environment", "budgets"].contains(&name.as_str()))
         .map(|(name, value)| (name.as_str(), value))
         .collect();
     let mut sum: u64 = 0;

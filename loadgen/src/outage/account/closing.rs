@@ -10,6 +10,9 @@ use super::super::curves::slice;
 use super::{Account, Client};
 use crate::contract::Endured;
 
+/// The difference that is told of a recovery which the log does not know: thirteen days, and a count that a file may have.
+const UNKNOWN_NS: u64 = 1 << 50;
+
 impl Account {
     /// What came of the events below `end_seq`, and of every loss.
     pub(super) fn into_endured(mut self, end_seq: u64) -> Endured {
@@ -33,7 +36,7 @@ impl Account {
                 let without_ns = client.log.without_ns(episode.known, &expected);
                 without_ns.into_iter().for_each(|ns| self.endured.unavailable.record(ns));
                 // A recovery that the log does not know of is a fault of the books.
-                let differ = without_ns.map_or(u64::MAX, |ns| ns.abs_diff(parts.iter().sum()));
+                let differ = without_ns.map_or(UNKNOWN_NS, |ns| ns.abs_diff(parts.iter().sum()));
                 self.endured.parts_differ_by_ns = self.endured.parts_differ_by_ns.max(differ);
             }
         }
