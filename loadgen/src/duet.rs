@@ -1,7 +1,7 @@
 //! `duet`: two builds of one server alive at once, measured in pairs of blocks, and a second session before anybody is failed
 //! (METHOD M22).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::args::DuetArgs;
 use crate::exit::{BadInput, Exit};
 use crate::lane::{Cores, Server};
 use crate::progress::Progress;
-use crate::{environment, preflight, runner};
+use crate::{environment, folder, preflight, runner};
 use builds::Build;
 use session::{Looking, Subject};
 
@@ -155,7 +155,7 @@ fn measure(
     progress: &Progress,
     stop: &AtomicBool,
 ) -> Result<(Exit, String)> {
-    let folder = folder(args.output.as_deref())?;
+    let folder = folder::made(args.output.as_deref(), "duet", "duet")?;
     let mut duet = duet(setting, args.inject, cores);
     progress.line(&format!(
         "duet of A ({}) and B ({}{}): up to {} pairs on {}; into {}",
@@ -232,27 +232,6 @@ fn ended(judged: &Judged, record: bool) -> Exit {
         eprintln!("warning: inconclusive, nobody is failed; see the findings");
     }
     if record && exit != Exit::Invalid { Exit::Good } else { exit }
-}
-
-/// The folder, made and found writable before anything is measured.
-fn folder(wanted: Option<&Path>) -> Result<PathBuf> {
-    let default = || Path::new("results/runs").join(format!("{}-duet", environment::now().1));
-    let folder = wanted.map_or_else(default, Path::to_owned);
-    if folder.join("duet.json").exists() {
-        return Err(BadInput(format!(
-            "{} holds a duet already; name another folder with -o",
-            folder.display()
-        ))
-        .into());
-    }
-    let probe = folder.join(".probe");
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(&probe, b""))
-        .and_then(|()| std::fs::remove_file(&probe))
-        .map_err(|err| {
-            BadInput(format!("cannot write into {}: {err}; name another folder with -o", folder.display()))
-        })?;
-    Ok(folder)
 }
 
 /// Resamples the duets in a folder, or in the folders in it.

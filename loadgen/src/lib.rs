@@ -11,6 +11,7 @@ pub mod exit;
 pub mod expect;
 pub mod failure;
 pub mod fleet;
+pub mod folder;
 pub mod gate;
 pub mod heartbeats;
 pub mod kernel;

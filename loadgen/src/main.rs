@@ -1,7 +1,7 @@
 //! The command: parse, dispatch, say what went wrong, exit with a code that CI can trust.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use clap::Parser as _;
 use loadgen::args::{Args, Command, DuetArgs, GateArgs, OutputArgs, RunArgs, ScenarioArgs, SurveyArgs};
 use loadgen::exit::{BadInput, Exit};
 use loadgen::progress::{Progress, planned};
-use loadgen::{compare, duet, environment, fleet, gate, preflight, runner, survey};
+use loadgen::{compare, duet, environment, fleet, folder, gate, preflight, runner, survey};
 use results::judged::{Finding, Judged, Verdict};
 use results::run::Severity;
 use results::survey::Survey;
@@ -79,7 +79,7 @@ fn measure(args: &RunArgs) -> Result<Exit> {
         // Said before minutes of measuring, not after them.
         results::history::read(file).map_err(|err| BadInput(format!("{err:#}")))?;
     }
-    let folder = folder(args.output.as_deref(), &plan.name)?;
+    let folder = folder::made(args.output.as_deref(), &plan.name, "run")?;
     let stop = interrupts().context("cannot listen for Ctrl-C")?;
     let progress = Progress::new(&plan, args.quiet);
     progress.line(&format!(
@@ -137,27 +137,6 @@ fn budgeted(plan: Plan, budgets: &[String]) -> Result<Plan> {
     let Plan { name, mut scenario, .. } = plan;
     scenario.budgets.extend(read);
     Ok(Plan::new(name, scenario))
-}
-
-/// The folder of the run, made and found writable before anything is measured.
-fn folder(wanted: Option<&Path>, name: &str) -> Result<PathBuf> {
-    let default = || Path::new("results/runs").join(format!("{}-{name}", environment::now().1));
-    let folder = wanted.map_or_else(default, Path::to_owned);
-    if folder.join("run.json").exists() {
-        return Err(BadInput(format!(
-            "{} holds a run already; name another folder with -o",
-            folder.display()
-        ))
-        .into());
-    }
-    let probe = folder.join(".probe");
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(&probe, b""))
-        .and_then(|()| std::fs::remove_file(&probe))
-        .map_err(|err| {
-            BadInput(format!("cannot write into {}: {err}; name another folder with -o", folder.display()))
-        })?;
-    Ok(folder)
 }
 
 /// Set by the first Ctrl-C (or SIGTERM); the second ends the program at once.

@@ -57,7 +57,8 @@ pub fn run(
         let seed = setting.scenario.seed + index as u64;
         one.sessions.extend(session::run(&subject, seed, None, progress, stop)?);
         if let Some(folder) = output {
-            let own = super::folder(Some(&folder.join(format!("session-{}", index + 1))))?;
+            let own =
+                crate::folder::made(Some(&folder.join(format!("session-{}", index + 1))), "duet", "duet")?;
             results::duet::write(&one, &own)?;
         }
         recorded.push(one);

@@ -1,3 +1,5 @@
+//! Whole duets, made up: what is said of them, and that exchanging the sides flips it. Apart for its length.
+
 use super::sample::{duet, part, session};
 use super::*;
 use crate::judged::Verdict;

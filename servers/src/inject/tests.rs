@@ -1,3 +1,6 @@
+//! Each kind of fault on purpose: how it is written, where it is refused, and that it is as large as it says. Apart for
+//! its length.
+
 use super::*;
 
 fn of(text: &str) -> Inject {

@@ -1,3 +1,6 @@
+//! Every number of an interval against what scipy computes, and exchanging the sides negates them all. Apart for its
+//! length.
+
 use super::*;
 use proptest::prelude::*;
 
